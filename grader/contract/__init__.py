@@ -1,0 +1,1 @@
+"""Plain data that crosses the wall between host and worker. Imports neither side, and no torch."""

@@ -1,0 +1,98 @@
+"""Messages between host and worker: JSON lines, each from a worker a claim and nothing more.
+
+Host to worker: one Order a phase step, with the file descriptors it names in its `files`, in order.
+Worker to host: events. The host caps a line's length and a phase's total, and rejects what does not
+decode; NaN and infinity do not occur (they travel as null).
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from grader.contract.record import CurvePoint, ModelInfo
+from grader.contract.status import Status
+from grader.contract.task import ArrayInfo
+from grader.contract.trial import Trial
+
+MAX_LINE = 1 << 18  # bytes of one event; a model's structure is the longest thing said
+MAX_TOTAL = 1 << 23  # bytes of all events of one phase
+
+
+class FileInfo(msgspec.Struct, frozen=True):
+    """One descriptor handed over: an array of this dtype and shape at its start."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+
+    @classmethod
+    def of(cls, name: str, array: ArrayInfo) -> FileInfo:
+        """The same array without its place on disk."""
+        return cls(name, array.dtype, array.shape)
+
+
+class Spawn(msgspec.Struct, frozen=True, kw_only=True):
+    """Host to server: fork a worker for one phase. Descriptors: status, channel, output."""
+
+    phase: str  # "train" or "predict"
+    trial: Trial
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """Host to worker: go on, with these files."""
+
+    files: tuple[FileInfo, ...]
+    started: float = 0.0  # time.monotonic() when the host started the clock
+
+
+class Spawned(msgspec.Struct, frozen=True, tag="spawned"):
+    """Server to host, with the worker's pidfd where the system has them."""
+
+    pid: int
+
+
+class Exited(msgspec.Struct, frozen=True, tag="exited"):
+    """Server to host: the worker and all it started are gone. `code` as os.waitstatus_to_exitcode."""
+
+    code: int
+    cpu_seconds: float
+    max_rss: int  # bytes
+
+
+class Ready(msgspec.Struct, frozen=True, tag="ready", kw_only=True):
+    """The submission is imported and its model built."""
+
+    model: ModelInfo
+    isolation: str
+    notes: tuple[str, ...] = ()
+
+
+class Progress(msgspec.Struct, frozen=True, tag="progress"):
+    """Where the training stands, for the display and the curve."""
+
+    point: CurvePoint
+    epoch_end: bool
+
+
+class Done(msgspec.Struct, frozen=True, tag="done", kw_only=True):
+    """The phase's files are complete."""
+
+    epochs: float = 0.0
+    steps: int = 0
+    samples: int = 0
+    optimizer_steps: int = 0
+    max_device_memory: int | None = None
+    weights_bytes: int = 0
+    changed: bool | None = None  # check only: whether training changed a parameter
+    notes: tuple[str, ...] = ()
+
+
+class Failed(msgspec.Struct, frozen=True, tag="failed", kw_only=True):
+    """The phase ended early, in the worker's own words."""
+
+    status: Status
+    reason: str
+    detail: str = ""
+
+
+Event = Ready | Progress | Done | Failed

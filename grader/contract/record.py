@@ -1,0 +1,138 @@
+"""The record of one trial: one JSON file, enough for every table and plot that is made later."""
+
+from __future__ import annotations
+
+import msgspec
+
+from grader.contract.status import Phase, Status
+
+SCHEMA = 1  # of Record; raised when a reader of the older form would misread the newer
+RULES = 1  # of how a trial is run and scored; rows of different rules are never ranked together
+
+
+class SubmissionInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose code it was. `model` and `loop` name where each half came from."""
+
+    name: str  # safe for tables and file names
+    digest: str  # SHA-256 of the submission's files
+    model: str  # the submission's name, or "baseline"
+    loop: str  # the submission's name, or "default"
+    path: str  # as given, relative to the run's folder where it lies below it; display only
+    title: str = ""  # first line of the docstring
+
+
+class TaskInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What it was trained on."""
+
+    name: str
+    digest: str
+    kind: str
+    metric: str
+    higher_is_better: bool
+    train_samples: int
+    test_samples: int
+    classes: tuple[str, ...] = ()
+
+
+class DeviceInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """Where it ran."""
+
+    kind: str  # cpu, cuda or mps
+    name: str  # processor or accelerator model
+    index: int | None = None
+    threads: int
+
+
+class Timing(msgspec.Struct, frozen=True, kw_only=True):
+    """Seconds by the host's monotonic clock; None for a phase that was not reached."""
+
+    load_seconds: float | None = None
+    train_seconds: float | None = None
+    predict_seconds: float | None = None
+    score_seconds: float | None = None
+    train_cpu_seconds: float | None = None  # user + system, from the kernel's accounting
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
+    """What the training used: metered in the worker, so a claim, but for max_rss."""
+
+    epochs: float = 0.0
+    steps: int = 0
+    samples: int = 0
+    samples_per_second: float | None = None
+    optimizer_steps: int = 0  # counted by torch's global step hook
+    max_rss: int | None = None  # bytes, peak resident set of the training worker, shared pages included
+    max_device_memory: int | None = None  # bytes, peak allocated on the accelerator
+
+
+class Layer(msgspec.Struct, frozen=True, kw_only=True):
+    """One leaf module: its dotted name, class, output shape without the batch, own parameters."""
+
+    name: str
+    kind: str
+    shape: tuple[int, ...] | None
+    parameters: int
+
+
+class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """The model, as the worker described it."""
+
+    parameters: int
+    trainable: int
+    structure: str  # repr(model), bounded
+    layers: tuple[Layer, ...] = ()
+    weights_bytes: int | None = None  # of the sealed weights file
+
+
+class CurvePoint(msgspec.Struct, frozen=True, kw_only=True):
+    """One epoch, or one call of progress(), as the worker told it. `seconds` since training began."""
+
+    epoch: float
+    steps: int
+    samples: int
+    seconds: float
+    loss: float | None = None  # mean of the batches' training losses
+    accuracy: float | None = None  # where the submission reported one, 0 to 1
+
+
+class Environment(msgspec.Struct, frozen=True, kw_only=True):
+    """The software and machine underneath."""
+
+    grader: str
+    python: str
+    torch: str
+    torchvision: str
+    numpy: str
+    platform: str
+    processor: str
+    cores: int
+    driver: str | None = None  # accelerator driver
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """One trial, whole. Fractions are 0 to 1; no number is NaN or infinite."""
+
+    schema: int = SCHEMA
+    rules: int = RULES
+    submission: SubmissionInfo
+    task: TaskInfo
+    budget: str
+    seed: int
+    device: DeviceInfo
+    deterministic: bool = False
+    status: Status
+    phase: Phase | None = None  # where it ended, when it did not end well
+    reason: str = ""  # one line that the author can act on
+    detail: str = ""  # traceback trimmed to the submission's own files, bounded
+    output: str = ""  # the end of the submission's own stdout and stderr, bounded
+    metrics: dict[str, float] = {}
+    correct: int | None = None  # test samples classified rightly; None for regression
+    timing: Timing = Timing()
+    usage: Usage = Usage()
+    model: ModelInfo | None = None
+    curve: tuple[CurvePoint, ...] = ()
+    environment: Environment
+    isolation: str  # the level achieved
+    alongside: int = 0  # other trials that ran beside this one
+    finished: str  # UTC, ISO 8601 with seconds
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,56 @@
+"""One trial: submission x task x budget x seed x device, and the limits around it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from grader.contract.budget import Budget
+from grader.contract.submission import Submission
+from grader.contract.task import Task
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """Seconds and sizes that end a phase, whatever the submission does."""
+
+    load: float = 60.0
+    train: float = 3600.0  # behind budgets that set no seconds
+    predict: float = 120.0
+    output: int = 64 * 1024  # bytes of stdout and stderr that are kept
+    weights: int = 4 * 1024**3  # bytes of the weights file
+
+
+class Device(msgspec.Struct, frozen=True, kw_only=True):
+    """A device, chosen by the host. `str()` gives torch's spelling."""
+
+    kind: str  # cpu, cuda or mps
+    index: int | None = None
+    name: str = ""
+
+    def __str__(self) -> str:
+        return self.kind if self.index is None else f"{self.kind}:{self.index}"
+
+
+class Trial(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a worker may know about the trial it runs."""
+
+    submission: Submission
+    task: Task
+    budget: Budget
+    seed: int
+    device: Device
+    threads: int
+    deterministic: bool = False
+    limits: Limits = Limits()
+    check: bool = False  # `grader check`: also look whether training changed the parameters
+
+    @property
+    def node_id(self) -> str:
+        """As pytest spells it: submissions/mlp.py::fashion-mnist[seed=0]."""
+        return f"{self.submission.display}::{self.task.name}[seed={self.seed}]"
+
+    @property
+    def train_limit(self) -> float:
+        """Seconds after which the host kills the training: budget + grace, or the limit behind it."""
+        if self.budget.seconds is None:
+            return self.limits.train
+        return self.budget.seconds + max(1.0, 0.05 * self.budget.seconds)

@@ -1,0 +1,1 @@
+"""The trusted side: plans, keeps the clock, holds the targets, scores, stores, ranks. Never imports torch."""

@@ -1,0 +1,35 @@
+"""What a session was asked to do: the command line's or the Python call's words, checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from grader.contract.trial import Limits
+
+if TYPE_CHECKING:
+    from grader.contract.budget import Budget
+    from grader.contract.task import TaskTables
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """One session's settings. Paths are absolute; what is None falls back to the task's default."""
+
+    root: Path  # the folder that holds pyproject.toml, or the working directory
+    paths: tuple[str, ...] = ()  # files, folders, or names of installed submissions
+    tasks: tuple[str, ...] = ("digits",)
+    budget: Budget | None = None
+    seeds: tuple[int, ...] = (0,)
+    device: str = "auto"
+    threads: int | None = None
+    data: Path | None = None
+    leaderboard: Path = Path("leaderboard")
+    keyword: str = ""
+    max_failures: int | None = None
+    deterministic: bool = False
+    verbosity: int = 0
+    limits: Limits = Limits()
+    plugins: tuple[str, ...] = ()  # modules named with -p
+    task_tables: TaskTables = field(default_factory=dict)

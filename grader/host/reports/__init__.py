@@ -1,0 +1,1 @@
+"""Forms of the leaderboard, each a plugin over `grader_write_leaderboard`."""

@@ -1,0 +1,1 @@
+"""The untrusted side: the only place where submitted code runs. Never imports the host."""
