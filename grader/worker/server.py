@@ -21,7 +21,7 @@ from pathlib import Path
 import msgspec
 
 from grader.contract.events import Exited, Spawned
-from grader.worker import confine
+from grader.worker import confine, pages
 
 # torch.optim imports torch._dynamo with its first optimiser: 0.75 s in every fork, on the clock
 _PRELOAD = (
@@ -42,13 +42,17 @@ def main() -> None:
     options = json.loads(sys.argv[2])
     sys.dont_write_bytecode = True  # a submission's folder is not ours to write into
     confine.become_subreaper()
-    preload(options["preload"], warm_up=options["warm_up"])
+    preload(options["preload"], cpu=options["cpu"])
+    if options["many"]:
+        pages.collapse()
     control.sendall(b"R")
     Server(control).serve()
 
 
-def preload(modules: list[str], *, warm_up: bool) -> None:
-    """Import what every worker needs, and take the cost of a first training step."""
+def preload(modules: list[str], *, cpu: bool) -> None:
+    """Import what every worker needs, and take the costs that come with a first training step."""
+    if cpu:  # triton serves GPUs alone; without it the server starts a second sooner, 30 MB smaller
+        sys.modules["triton"] = None  # type: ignore[assignment]
     for name in (*_PRELOAD, *modules):
         try:
             importlib.import_module(name)
@@ -57,7 +61,8 @@ def preload(modules: list[str], *, warm_up: bool) -> None:
     import torch
 
     torch.backends.cpu.get_cpu_capability()  # read before confinement can hide /proc/cpuinfo
-    if warm_up:  # never where a GPU is to be used: it would initialise CUDA in the parent of all
+    if cpu:  # never where a GPU is to be used: a backward pass asks CUDA for its devices, and poisons forks
+        del sys.modules["triton"]
         _first_step()
     gc.collect()
     gc.freeze()
@@ -67,6 +72,7 @@ def _first_step() -> None:
     import torch
 
     torch.set_num_threads(1)  # a thread pool here would deadlock every child
+    torch.manual_seed(0)
     model = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     loss = torch.nn.functional.cross_entropy(model(torch.zeros(2, 4)), torch.zeros(2, dtype=torch.int64))

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 class Executor(Protocol):
     """Runs trials somewhere. Every trial is supervised by `supervise.Supervisor`, wherever it runs."""
 
+    slots: int
+    """How many trials may run at once; a session hands over no more."""
+
     def submit(self, trial: Trial, data: TaskData) -> Future[Attempt]:
         """Return at once; the attempt comes later, also when the trial failed.
 

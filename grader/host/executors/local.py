@@ -28,9 +28,13 @@ def grader_make_executor(
 class LocalExecutor:
     """Trials in worker processes of this machine, off one preloaded server."""
 
-    def __init__(self, device: Device, imports: Sequence[str], listen: Listener, slots: int = 1) -> None:
+    def __init__(
+        self, device: Device, imports: Sequence[str], listen: Listener, *, many: bool = False, slots: int = 1
+    ) -> None:
+        self.slots = slots
         self._device_kind = device.kind
         self._imports = tuple(imports)
+        self._many = many
         self._listen = listen
         self._cancelled = threading.Event()
         self._lock = threading.Lock()
@@ -69,4 +73,4 @@ class LocalExecutor:
     def _start(self) -> WorkerServer:
         from grader.host.server import WorkerServer
 
-        return WorkerServer(device_kind=self._device_kind, imports=self._imports)
+        return WorkerServer(device_kind=self._device_kind, imports=self._imports, many=self._many)

@@ -1,0 +1,1 @@
+"""The built-in commands, each a plugin over `grader_register_commands`."""
