@@ -93,7 +93,9 @@ class Console:
             for line in _failure(record, self._verbosity):
                 click.echo(line)
         counts = Counter(str(record.status) for record in records)
-        said = ", ".join(f"{n} {status}" for status, n in sorted(counts.items(), key=_ok_first)) or "nothing ran"
+        said = (
+            ", ".join(f"{n} {status}" for status, n in sorted(counts.items(), key=_ok_first)) or "nothing ran"
+        )
         early = ", interrupted" if interrupted else ", stopped early" if stopped_early else ""
         colour = "red" if failed or interrupted else "green"
         click.secho(_rule(f"{said}{early} in {time.monotonic() - self._started:.1f} s"), fg=colour)

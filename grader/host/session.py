@@ -31,12 +31,17 @@ if TYPE_CHECKING:
     from grader.host.config import Config
     from grader.host.data import PreparedTask
     from grader.host.executors import Executor
+    from grader.host.rank import Standings
+
 
 class Session:
     """Runs what a Config asks for. `records` grows as trials end; `interrupted` says whether all did."""
 
-    def __init__(self, config: Config, manager: pluggy.PluginManager) -> None:
+    def __init__(self, config: Config, manager: pluggy.PluginManager, *, keep: bool = True) -> None:
         self.config = config
+        self._keep = keep  # records and leaderboard are written
+        self.standings: Standings | None = None  # of the whole leaderboard, once written
+        self.problems: list[str] = []  # files of the leaderboard that could not be read
         self.manager = manager
         self.records: list[Record] = []
         self.interrupted = False
@@ -156,8 +161,9 @@ class Session:
 
         hook = self.manager.hook
         record = record_of(attempt, data.test_targets, hook, environment.current())
-        evidence = evidence_of(attempt, record, data.test_targets)
-        Store(self.config.leaderboard).write(record, evidence)
+        if self._keep:
+            evidence = evidence_of(attempt, record, data.test_targets)
+            Store(self.config.leaderboard).write(record, evidence)
         self.records.append(record)
         hook.grader_trial_finish(trial=attempt.trial, record=record)
 
@@ -177,7 +183,8 @@ class Session:
     def _write_leaderboard(self) -> None:
         from grader.host.leaderboard import regenerate
 
-        regenerate(self.config.leaderboard, self.manager)
+        if self._keep and self.records:
+            self.standings, self.problems, _ = regenerate(self.config.leaderboard, self.manager)
 
 
 def _selected(trials: list[Trial], keyword: str) -> list[Trial]:
@@ -208,5 +215,8 @@ def _attempt(trial: Trial, future: Future[Attempt]) -> Attempt:
     except Exception as error:
         reason = f"{type(error).__name__}: {error} (a fault of grader, not of the submission)"
         return Attempt(
-            trial, status=Status.HARNESS_ERROR, reason=reason, detail="".join(traceback.format_exception(error))
+            trial,
+            status=Status.HARNESS_ERROR,
+            reason=reason,
+            detail="".join(traceback.format_exception(error)),
         )

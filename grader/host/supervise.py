@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 Listener = Callable[["Trial", str, CurvePoint | None], None]
 
+UNCHANGED = "training changed no parameter"  # said in checks
 SAMPLE = 256  # test inputs that the untrained model predicts
 _MAX_POINTS = 2000  # of a curve
 _SOON = 1.0  # seconds before the limit within which a loader that ended explains a timeout
@@ -119,6 +120,8 @@ class Supervisor:
             attempt.ready = self._load(attempt, worker)
             attempt.done = self._on_the_clock(attempt, worker, files)
         attempt.notes += attempt.done.notes
+        if attempt.done.changed is False:
+            attempt.notes.append(UNCHANGED)
         _seal(weights, "weights")
         if os.fstat(weights).st_size > trial.limits.weights:
             raise PhaseEnded(

@@ -64,6 +64,7 @@ def train_phase(trial: Trial, channel: Channel, stage: Stage) -> Done:
     budget = RunningBudget(trial.budget, order.started, trial.task.train_samples)
     counter = StepCounter()
     seed_everything(trial)
+    before = _snapshot(model) if trial.check else None
     model, notes = _trained(loaded, model, files, budget, channel)
     stage.doing = "predicting a few training samples"
     _predict_into(loaded, model, files["probe_inputs"], files["probe_outputs"][0])
@@ -76,6 +77,7 @@ def train_phase(trial: Trial, channel: Channel, stage: Stage) -> Done:
         optimizer_steps=counter.steps,
         max_device_memory=_device_peak(trial),
         weights_bytes=size,
+        changed=None if before is None else _differs(before, model),
         notes=notes,
     )
 
@@ -205,6 +207,15 @@ def _tensor(file: tuple[int, str, tuple[int, ...]]) -> torch.Tensor:
 
 def _files(order: Order, fds: list[int]) -> Files:
     return {info.name: (fd, info.dtype, info.shape) for info, fd in zip(order.files, fds, strict=True)}
+
+
+def _snapshot(model: nn.Module) -> dict[str, torch.Tensor]:
+    return {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+
+
+def _differs(before: dict[str, torch.Tensor], model: nn.Module) -> bool:
+    after = _snapshot(model)
+    return before.keys() != after.keys() or any(not torch.equal(before[name], after[name]) for name in before)
 
 
 def _device_peak(trial: Trial) -> int | None:

@@ -29,7 +29,9 @@ def session_options(command: Any) -> Any:
             click.option("--seeds", help="How many (3 means 0, 1, 2), or which (0,7,9)."),
             click.option("--device", help="auto, cpu, cuda, cuda:1 or mps."),
             click.option("--threads", type=int, help="Threads that a trial computes with."),
-            click.option("--deterministic", is_flag=True, default=None, help="Deterministic algorithms only."),
+            click.option(
+                "--deterministic", is_flag=True, default=None, help="Deterministic algorithms only."
+            ),
             click.option("--data", help="Folder with original data sets, in torchvision's layout."),
             click.option("--leaderboard", help="Folder for records and tables."),
             click.option("-p", "--plugin", "plugins", multiple=True, help="Load this module as a plugin."),
@@ -42,7 +44,9 @@ def session_options(command: Any) -> Any:
 @click.command()
 @click.argument("paths", nargs=-1)
 @session_options
-@click.option("-k", "keyword", default="", metavar="EXPRESSION", help="Run only what matches: 'mlp and not cnn'.")
+@click.option(
+    "-k", "keyword", default="", metavar="EXPRESSION", help="Run only what matches: 'mlp and not cnn'."
+)
 @click.option("-x", "--exitfirst", is_flag=True, help="Stop at the first failure.")
 @click.option("--maxfail", "max_failures", type=int, help="Stop after that many failures.")
 @click.option("-v", "--verbose", count=True, help="Show tracebacks; twice, the submissions' output too.")
@@ -81,9 +85,7 @@ def _conclude(session: Session, console: Any) -> None:
         click.echo(f"leaderboard: {config.leaderboard / 'README.md'}")
     for problem in session.problems:
         click.echo(f"grader: warning: {problem}", err=True)
-    console.summary(
-        session.records, interrupted=session.interrupted, stopped_early=session.stopped_early
-    )
+    console.summary(session.records, interrupted=session.interrupted, stopped_early=session.stopped_early)
     if session.interrupted:
         click.echo("interrupted: what had ended is kept; the same command runs the rest", err=True)
 
