@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -60,7 +61,6 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _named_plugins(arguments: list[str]) -> list[str]:
     """Modules named with -p, before click reads the line: they may add commands to it."""
-    pairs = zip(arguments, arguments[1:], strict=False)
-    apart = [value for option, value in pairs if option in _PLUGIN_OPTIONS]
+    apart = [value for option, value in itertools.pairwise(arguments) if option in _PLUGIN_OPTIONS]
     joined = [a[2:] for a in arguments if a.startswith("-p") and len(a) > 2]
     return apart + joined
