@@ -6,7 +6,7 @@ import csv
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 from grader.contract.errors import TaskUnavailable
 
@@ -48,13 +48,14 @@ def class_names(rows: Sequence[Row]) -> tuple[str, ...]:
         if not _integer(row.label):
             raise TaskUnavailable(f"{row.where}: label {row.label!r} is not an integer, as the first one is")
     found = {int(row.label) for row in rows}
-    for index in range(max(*found, 1)):
-        if index not in found:
+    expected = range(len(found))
+    for row in rows:
+        if int(row.label) not in expected:
             raise TaskUnavailable(
-                f"{rows[0].where}: labels go from {min(found)} to {max(found)}, but none is {index}; number "
-                "the classes from 0, or give their names as classes = [...]"
+                f"{row.where}: label {row.label}, but none is {min(set(expected) - found)}; number classes "
+                "from 0 without gaps, or give their names as classes = [...]"
             )
-    return tuple(str(index) for index in sorted(found))
+    return tuple(str(index) for index in expected)
 
 
 def target(row: Row, classes: Sequence[str]) -> int:
@@ -88,16 +89,24 @@ def _rows(path: Path, images: Path) -> Iterator[Row]:
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file, skipinitialspace=True, strict=True)
-            for fields in reader:
-                if any(field.strip() for field in fields):
-                    yield reader.line_num, [field.strip() for field in fields]
+            yield from _fields(path, file)
     except FileNotFoundError:
         raise TaskUnavailable(f"no label file {path}; set labels = ... to a file of 'name, label'") from None
     except UnicodeDecodeError:
         raise TaskUnavailable(f"{path} is not UTF-8 text; save it as UTF-8") from None
-    except (OSError, csv.Error) as error:
-        raise TaskUnavailable(f"cannot read the label file {path} ({error})") from error
+    except OSError as error:
+        raise TaskUnavailable(f"cannot read the label file {path} ({error.strerror})") from error
+
+
+def _fields(path: Path, file: TextIO) -> Iterator[tuple[int, list[str]]]:
+    # strict: an unbalanced quote would else swallow the lines after it without a word.
+    reader = csv.reader(file, skipinitialspace=True, strict=True)
+    try:
+        for fields in reader:
+            if any(field.strip() for field in fields):
+                yield reader.line_num, [field.strip() for field in fields]
+    except csv.Error as error:
+        raise TaskUnavailable(f"{path}, line {reader.line_num}: {error}; mend the quotes") from None
 
 
 def _is_header(name: str, label: str, file: Path) -> bool:
