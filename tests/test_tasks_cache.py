@@ -6,6 +6,7 @@ import os
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -161,6 +162,23 @@ def test_a_preparer_killed_while_it_writes_leaves_nothing_broken(
     open_named_task("toy", modules=["toy_tasks"])
     (entry,) = (path.name for path in (cache / "tasks").iterdir() if path.is_dir())
     assert entry == left.split(".tmp-")[0]
+
+
+def test_a_killed_host_neither_blocks_nor_breaks_the_next_run(
+    open_named_task: OpenTask, cache: Path, toy: Path
+) -> None:
+    write_toy(toy, "time.sleep(1)")
+    run = host(toy.parent, cache, "toy_tasks", "toy")
+    assert run.stdin is not None
+    run.stdin.write("go\n")
+    run.stdin.flush()
+    while not (toy.parent / "prepared.txt").exists():
+        time.sleep(0.02)
+        assert run.poll() is None
+    run.kill()
+    open_named_task("toy", modules=["toy_tasks"])
+    run.communicate()
+    assert calls(toy) == 1, "its preparer went on, and the next run waited for it"
 
 
 @pytest.mark.parametrize("harm", ["flip", "cut", "remove", "manifest"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from conftest import OpenTask
@@ -11,6 +13,12 @@ from grader.contract.budget import Budget
 from grader.host.data import PreparedTask
 from grader.plugins import TASKS, harness_manager, task_definitions
 from grader.tasks.embedded import standardised
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One cache for this module: each task is prepared once."""
+    return tmp_path_factory.mktemp("cache")
 
 
 def train_array(prepared: PreparedTask, index: int) -> np.ndarray:
@@ -76,6 +84,19 @@ def test_diabetes_tells_the_moments_of_its_training_targets(open_named_task: Ope
 def test_default_budgets_are_counted_so_that_results_repeat() -> None:
     for definition in task_definitions(harness_manager((), TASKS), {}).values():
         assert Budget.parse(definition.task.budget).seconds is None
+
+
+@pytest.mark.parametrize(
+    ("name", "digest"),
+    [
+        ("digits", "4a6c47bc04b3deeeffc272ff419d4dcfc3b09306b3139996bdff852ebd5e5aa8"),
+        ("breast-cancer", "afb796dee86976d24d7cec6c78daf883bda404aac801752096c16145c2a2221d"),
+        ("diabetes", "fa3b46887bcb6aed002487ce2f5bebaf27fd94c376e7da998f9bf28ff647af2f"),
+    ],
+)
+def test_the_data_is_the_same_on_every_machine(open_named_task: OpenTask, name: str, digest: str) -> None:
+    """Another digest here means that records made so far are of another track."""
+    assert open_named_task(name).task.digest == digest
 
 
 def test_the_probe_is_the_start_of_the_training_inputs(open_named_task: OpenTask) -> None:

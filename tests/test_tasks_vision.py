@@ -86,7 +86,7 @@ def test_fashion_mnist_says_what_it_is(fashion: PreparedTask) -> None:
     task = fashion.task
     assert (task.train_samples, task.test_samples, task.budget) == (60000, 10000, "10 epochs")
     assert ", ".join(task.classes) == CLOTHES
-    assert len(task.digest) == 64
+    assert task.digest == "fc77360f177931e6f0831cae16c0efb38e1ddb9595dbe444cf6e81fa687becbb"
 
 
 def test_a_read_only_folder_is_left_as_it_was(open_named_task: OpenTask, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from grader import hookimpl
-from grader.contract.task import Arrays, DataPlaces, Task, TaskDefinition, TaskTables
+from grader.contract.task import Arrays, DataPlaces, Task, TaskDefinition
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,7 +19,7 @@ _TEST = 0.2  # of all samples
 
 
 @hookimpl
-def grader_register_tasks(tables: TaskTables) -> Sequence[TaskDefinition]:  # noqa: ARG001 - the hook's signature
+def grader_register_tasks() -> Sequence[TaskDefinition]:
     """Three small tasks, one of each kind, with counted budgets: their results repeat exactly."""
     return [
         _definition(DIGITS, _prepare_digits),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from grader import hookimpl
 from grader.contract.errors import TaskUnavailable
-from grader.contract.task import Arrays, DataPlaces, Task, TaskDefinition, TaskTables
+from grader.contract.task import Arrays, DataPlaces, Task, TaskDefinition
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,7 +21,7 @@ _NETWORK_TIMEOUT = 30.0  # seconds without a byte; torchvision itself would wait
 
 
 @hookimpl
-def grader_register_tasks(tables: TaskTables) -> Sequence[TaskDefinition]:  # noqa: ARG001 - the hook's signature
+def grader_register_tasks() -> Sequence[TaskDefinition]:
     """Four tasks whose files are found in the user's folder, or else downloaded."""
     return [source.definition() for source in SOURCES]
 
