@@ -15,6 +15,16 @@ class TaskUnavailable(GraderError):
     """A task's data could not be found or prepared; the message says what was tried and how to help."""
 
 
+class CacheUnusable(GraderError):
+    """The cache of prepared tasks cannot be written or read back."""
+
+
+class PreparerFailed(GraderError):
+    """The preparer of task data broke in a way nobody foresaw; its traceback is on stderr."""
+
+    exit_code = 3
+
+
 class NothingCollected(GraderError):
     """No submission was found."""
 
