@@ -119,6 +119,10 @@ class HarnessHooks:
         """
 
     @hookspec
+    def grader_task_open(self, task: Task) -> None:
+        """A task's data are about to be read, and prepared where they are not in the cache. Host."""
+
+    @hookspec
     def grader_session_start(self, config: Config, trials: Sequence[Trial]) -> None:
         """Trials are planned and the first is about to run. Host."""
 

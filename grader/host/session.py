@@ -71,9 +71,13 @@ class Session:
         return self.records
 
     def _definitions(self) -> dict[str, TaskDefinition]:
-        from grader.host.data import definition_of
+        from grader.plugins import task_definitions
 
-        return {name: definition_of(name, self.manager, self.config) for name in self.config.tasks}
+        known = task_definitions(self.manager, self.config.task_tables)
+        for name in self.config.tasks:
+            if name not in known:
+                raise UsageError(f"there is no task {name!r}; {did_you_mean(name, known)}")
+        return {name: known[name] for name in self.config.tasks}
 
     def _submissions(self) -> list[Submission]:
         from grader.host.collect import collect
@@ -81,9 +85,12 @@ class Session:
         return collect(self.config, self.manager)
 
     def _open(self, definition: TaskDefinition) -> PreparedTask:
-        from grader.host.data import open_task
+        from grader.host import data
 
-        return open_task(definition, self.config)
+        config = self.config
+        self.manager.hook.grader_task_open(task=definition.task)
+        places = data.data_places(config)
+        return data.open_task(definition, places, data.cache_root(), config.task_tables, config.plugins)
 
     def _executor(self, device: Device, submissions: Sequence[Submission]) -> Executor:
         imports = sorted({name for submission in submissions for name in submission.imports})
