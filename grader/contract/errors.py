@@ -15,6 +15,10 @@ class TaskUnavailable(GraderError):
     """A task's data could not be found or prepared; the message says what was tried and how to help."""
 
 
+class StoreError(GraderError):
+    """A record, its evidence or a form of the leaderboard could not be written or read."""
+
+
 class NothingCollected(GraderError):
     """No submission was found."""
 
