@@ -1,0 +1,1 @@
+"""Commands, each a plugin over `grader_register_commands`; what they do is imported when they run."""
