@@ -96,7 +96,8 @@ def wilson(correct: int, samples: int, z: float = Z95) -> tuple[float, float] | 
     centre = share + square / (2 * samples)
     spread = z * math.sqrt(share * (1 - share) / samples + square / (4 * samples * samples))
     scale = 1 + square / samples
-    return max(0.0, (centre - spread) / scale), min(1.0, (centre + spread) / scale)
+    # rounding must not push an edge beyond the fraction itself, nor beyond 0 and 1
+    return max(0.0, min(share, (centre - spread) / scale)), min(1.0, max(share, (centre + spread) / scale))
 
 
 def score(values: Sequence[float]) -> Score:
@@ -109,7 +110,7 @@ def score(values: Sequence[float]) -> Score:
 
 
 def _table(key: Track, records: Sequence[Record], columns: Columns | None) -> Table:
-    task = max(records, key=lambda record: (record.finished, msgspec.json.encode(record.task))).task
+    task = max(records, key=lambda record: (record.finished, ascii(record.task))).task
     current, superseded = _current(records)
     groups: dict[tuple[str, str, str], dict[int, list[Record]]] = {}
     for record in current:
@@ -152,8 +153,8 @@ def _latest(runs: Sequence[Record]) -> Record:
     if len(runs) == 1:
         return runs[0]
 
-    def age(run: Record) -> tuple[bool, str, bytes]:
-        return run.status != Status.HARNESS_ERROR, run.finished, msgspec.json.encode(run)
+    def age(run: Record) -> tuple[bool, str, str]:
+        return run.status != Status.HARNESS_ERROR, run.finished, ascii(run)
 
     return max(runs, key=age)
 

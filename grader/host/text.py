@@ -10,7 +10,7 @@ import re
 NAME = 60  # characters of a name that tables show
 LINE = 300  # characters of a reason or a note that tables show
 
-# In a table's cell; headings and list marks need no escape, no cell or sentence of ours begins with one.
+# Marks that count only at the start of a line (#, -, 1.) need no escape: our lines begin with our words.
 _MARKDOWN = {ord(char): f"\\{char}" for char in "\\`*_[]|~$"} | {
     ord("&"): "&amp;",
     ord("<"): "&lt;",

@@ -60,7 +60,7 @@ def _section(table: Table) -> Iterator[str]:
     if failures:
         yield "Failures:"
         yield _list(failures)
-    notes = [f"{markdown(row.name, NAME)}: {markdown(note)}" for row in table.rows for note in row.notes]
+    notes = [f"On {markdown(row.name, NAME)}: {markdown(note)}" for row in table.rows for note in row.notes]
     if notes:
         yield "Notes:"
         yield _list(notes)
@@ -73,14 +73,14 @@ def _device(table: Table) -> str:
 
 
 def _described(table: Table) -> str:
-    """The track in words."""
+    """The track in words. Each line begins with a word of ours: a name might be a list's mark."""
     task, key = table.task, table.track
     better = "higher is better" if task.higher_is_better else "lower is better"
     classes = f" in {len(task.classes)} classes" if task.classes else ""
     torch = ", ".join(markdown(version, NAME) for version in table.torch)
     devices = ", ".join(markdown(name, NAME) for name in table.devices)
     facts = [
-        f"{markdown(task.kind.capitalize(), NAME)} on {whole(task.train_samples)} training samples{classes}, "
+        f"Trained on {whole(task.train_samples)} samples{classes} ({markdown(task.kind, NAME)}), "
         f"scored by {markdown(task.metric, NAME)} on {whole(task.test_samples)} test samples ({better}).",
         f"Budget {markdown(key.budget, NAME)}, on {devices}, "
         f"isolation {markdown(key.isolation or 'unknown', NAME)}, torch {torch}.",
@@ -102,7 +102,7 @@ def _failures(row: Row) -> Iterator[str]:
         spared = "" if failure.counted else " (not held against it)"
         reason = markdown(failure.reason) or "no reason was recorded"
         status = failure.status.replace("_", " ")
-        yield f"{markdown(row.name, NAME)}, seed {failure.seed}: {status}{where}{spared}: {reason}"
+        yield f"Seed {failure.seed} of {markdown(row.name, NAME)}: {status}{where}{spared}: {reason}"
 
 
 def _left_out(table: Table) -> str:

@@ -31,7 +31,18 @@ def _fitting(table: Table, width: int) -> list[Column]:
 
 
 def _cut(limit: int) -> Callable[..., str]:
-    return lambda text, most=NAME: one_line(text, min(most, limit))
+    """Text on one line, cut by the cells it takes: an ideograph takes two."""
+    from wcwidth import wcswidth
+
+    def cut(text: str, most: int = NAME) -> str:
+        line, room = one_line(text, most), min(most, limit)
+        if wcswidth(line) <= room:
+            return line
+        while wcswidth(line) >= room:
+            line = line[:-1]
+        return f"{line}…"
+
+    return cut
 
 
 def _total(widths: dict[Column, int]) -> int:
@@ -41,4 +52,5 @@ def _total(widths: dict[Column, int]) -> int:
 def _width(column: Column, table: Table) -> int:
     from wcwidth import wcswidth
 
-    return max(wcswidth(text) for text in (column.title, *map(column.cell, table.rows)))
+    # tabulate makes a column two wider than its heading
+    return max(wcswidth(column.title) + 2, *(wcswidth(column.cell(row)) for row in table.rows))
