@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from grader.contract.record import CurvePoint, Record
+from grader.contract.record import CurvePoint, Record, TaskInfo
 from grader.contract.submission import Submission
 from grader.contract.task import Task, TaskDefinition
 from grader.contract.trial import Device, Trial
@@ -153,8 +153,12 @@ class HarnessHooks:
         raise NotImplementedError
 
     @hookspec
-    def grader_columns(self, task: Task) -> Sequence[str]:
-        """Return names of metrics that the leaderboard shows as further columns. Host."""
+    def grader_columns(self, task: TaskInfo) -> Sequence[str]:
+        """Return names of metrics that the leaderboard shows as further columns.
+
+        Host, once for each table. `task` is what the records say of their task, which may be one that
+        is no longer installed. A name that no row of the table has is left out.
+        """
         raise NotImplementedError
 
     @hookspec

@@ -24,6 +24,8 @@ BUILTINS = (
     "grader.host.collect",  # files, folders, installed distributions
     # where trials run
     "grader.host.executors.local",
+    # commands
+    "grader.host.commands.results",  # leaderboard, show
     # what becomes of the standings
     "grader.host.reports.markdown",
     "grader.host.reports.csv",

@@ -25,6 +25,10 @@ class PreparerFailed(GraderError):
     exit_code = 3
 
 
+class StoreError(GraderError):
+    """A record, its evidence or a form of the leaderboard could not be written or read."""
+
+
 class NothingCollected(GraderError):
     """No submission was found."""
 
