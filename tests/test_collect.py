@@ -6,14 +6,18 @@ import subprocess
 import sys
 import textwrap
 import unicodedata
+from collections.abc import Callable, Mapping
+from importlib.machinery import ModuleSpec
+from pathlib import Path
 
 import click
 import pluggy
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
-from grader import hookspecs
+from grader import hookimpl, hookspecs
 from grader.contract.errors import NothingCollected, UsageError
+from grader.contract.submission import Submission
 from grader.host import collect as collecting
 from grader.host.collect import collect
 from grader.host.commands.collecting import grader_register_commands
@@ -30,15 +34,20 @@ def build_model(task):
 
 
 @pytest.fixture(autouse=True)
-def _here(tmp_path, monkeypatch):
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
+Files = Mapping[str, str | bytes]
+Write = Callable[[Files], None]
+Install = Callable[[str, Files], None]
+
+
 @pytest.fixture
-def write(tmp_path):
+def write(tmp_path: Path) -> Write:
     """Write files below the working directory: text is dedented, bytes are taken as they are."""
 
-    def write(files):
+    def write(files: Files) -> None:
         for name, content in files.items():
             path = tmp_path / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -48,35 +57,35 @@ def write(tmp_path):
     return write
 
 
-def manager():
+def manager() -> pluggy.PluginManager:
     plugins = pluggy.PluginManager("grader")
     plugins.add_hookspecs(hookspecs.HarnessHooks)
     plugins.register(collecting)
     return plugins
 
 
-def found(*paths):
+def found(*paths: str) -> list[Submission]:
     return collect(make_config(paths=paths), manager())
 
 
-def names(*paths):
+def names(*paths: str) -> list[str]:
     return [each.name for each in found(*paths)]
 
 
-def read(write, text, name="mine.py"):
+def read(write: Write, text: str, name: str = "mine.py") -> Submission:
     write({name: text})
     (submission,) = found(name)
     return submission
 
 
-def hooked(body, imports="from grader import hookimpl"):
-    return f"{imports}\n{textwrap.dedent(body)}"
+def hooked(body: str) -> str:
+    return f"from grader import hookimpl\n{textwrap.dedent(body)}"
 
 
 # --- where ---
 
 
-def test_a_file_is_a_submission(write, tmp_path):
+def test_a_file_is_a_submission(write: Write, tmp_path: Path) -> None:
     each = read(write, GOOD)
     assert (each.name, each.display, each.kind, each.problem) == ("mine", "mine.py", "model", "")
     assert (each.path, each.entry, each.package) == (str(tmp_path / "mine.py"),) * 2 + (False,)
@@ -86,7 +95,7 @@ def test_a_file_is_a_submission(write, tmp_path):
     assert (each.hooks["build_model"].file, each.hooks["build_model"].line) == ("mine.py", 5)
 
 
-def test_a_folder_of_submissions_is_walked_in_order_without_what_is_private(write):
+def test_a_folder_of_submissions_is_walked_in_order_without_what_is_private(write: Write) -> None:
     skipped = ["_x.py", ".x.py", "conftest.py", "test_x.py", "setup.py", "notes.txt", "__pycache__/x.py",
                "_private/x.py", ".git/x.py"]  # fmt: skip
     write({f"s/{name}": GOOD for name in ["b.py", "a.py", "week2/d.py", "week1/deep/c.py", *skipped]})
@@ -94,13 +103,13 @@ def test_a_folder_of_submissions_is_walked_in_order_without_what_is_private(writ
     assert displays == ["s/a.py", "s/b.py", "s/week1/deep/c.py", "s/week2/d.py"]
 
 
-def test_a_file_that_is_named_outright_is_taken_whatever_its_name(write):
+def test_a_file_that_is_named_outright_is_taken_whatever_its_name(write: Write) -> None:
     write({"test_x.py": GOOD, "_x.py": GOOD})
     assert names("test_x.py", "_x.py") == ["test_x", "x"]
 
 
 @pytest.mark.parametrize("entry", ["submission.py", "__init__.py"])
-def test_a_folder_with_an_entry_is_one_submission(write, tmp_path, entry):
+def test_a_folder_with_an_entry_is_one_submission(write: Write, tmp_path: Path, entry: str) -> None:
     write({f"s/alice/{entry}": GOOD, "s/alice/other.py": GOOD, "s/alice/sub/x.py": "", "s/bob.py": GOOD})
     alice, bob = found("s")
     assert (alice.name, alice.package, alice.display) == ("alice", True, "s/alice")
@@ -109,7 +118,7 @@ def test_a_folder_with_an_entry_is_one_submission(write, tmp_path, entry):
     assert bob.name == "bob"
 
 
-def test_submission_py_is_the_entry_where_both_are_there(write):
+def test_submission_py_is_the_entry_where_both_are_there(write: Write) -> None:
     write({"alice/submission.py": GOOD, "alice/__init__.py": "import json"})
     for path in ("alice", "alice/submission.py", "alice/__init__.py"):
         (alice,) = found(path)
@@ -117,12 +126,12 @@ def test_submission_py_is_the_entry_where_both_are_there(write):
         assert alice.imports == ("grader", "json")
 
 
-def test_without_paths_the_submissions_folder_is_taken(write):
+def test_without_paths_the_submissions_folder_is_taken(write: Write) -> None:
     write({"submissions/a.py": GOOD, "other/b.py": GOOD})
     assert names() == ["a"]
 
 
-def test_the_same_file_named_twice_is_one_submission(write):
+def test_the_same_file_named_twice_is_one_submission(write: Write) -> None:
     write({"s/a.py": GOOD})
     assert names("s/a.py", "./s/../s/a.py", "s") == ["a"]
 
@@ -141,7 +150,7 @@ def test_the_same_file_named_twice_is_one_submission(write):
         ("x" * 5000, "no such file"),
     ],
 )
-def test_a_wrong_path_is_one_line_with_the_nearest_that_exists(write, path, message):
+def test_a_wrong_path_is_one_line_with_the_nearest_that_exists(write: Write, path: str, message: str) -> None:
     write({"s/mlp.py": GOOD, "s/notes.txt": "", "submissions/a.py": GOOD})
     with pytest.raises(UsageError) as error:
         found(path)
@@ -149,7 +158,7 @@ def test_a_wrong_path_is_one_line_with_the_nearest_that_exists(write, path, mess
     assert str(error.value).isprintable()
 
 
-def test_an_empty_folder_is_nothing_collected(tmp_path):
+def test_an_empty_folder_is_nothing_collected(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(NothingCollected, match="no submission in empty; `grader new NAME` writes"):
         found("empty")
@@ -158,31 +167,33 @@ def test_an_empty_folder_is_nothing_collected(tmp_path):
     assert NothingCollected.exit_code == 5
 
 
-def test_an_empty_folder_beside_a_full_one_is_no_matter(write, tmp_path):
+def test_an_empty_folder_beside_a_full_one_is_no_matter(write: Write, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     write({"a.py": GOOD})
     assert names("empty", "a.py") == ["a"]
 
 
-def test_linked_circles_are_walked_once(write, tmp_path):
+def test_linked_circles_are_walked_once(write: Write, tmp_path: Path) -> None:
     write({"s/a.py": GOOD, "s/sub/b.py": GOOD})
     (tmp_path / "s/sub/loop").symlink_to(tmp_path / "s")
     (tmp_path / "s/self").symlink_to(tmp_path / "s/self")
     assert names("s") == ["a", "b"]
 
 
-def test_a_path_outside_the_root_is_shown_as_it_was_given(write, tmp_path, monkeypatch):
+def test_a_path_outside_the_root_is_shown_as_it_was_given(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write({"a.py": GOOD, "inner/x.txt": ""})
     monkeypatch.chdir(tmp_path / "inner")
     (each,) = found("../a.py")
     assert each.display == "../a.py"
 
 
-def test_another_plugin_may_collect_what_we_do_not_know(write):
+def test_another_plugin_may_collect_what_we_do_not_know(write: Write) -> None:
     class Plugin:
         @staticmethod
-        @collecting.hookimpl
-        def grader_collect(path):
+        @hookimpl
+        def grader_collect(path: Path) -> list[Submission] | None:
             return mine if path.name == "elsewhere" else None
 
     write({"a.py": GOOD})
@@ -211,7 +222,7 @@ def test_another_plugin_may_collect_what_we_do_not_know(write):
         ("x" * 100 + ".py", "x" * 60),
     ],
 )
-def test_a_name_is_safe_and_the_path_is_kept_for_display(write, file, name):
+def test_a_name_is_safe_and_the_path_is_kept_for_display(write: Write, file: str, name: str) -> None:
     write({file: GOOD})
     (each,) = found(file)
     assert each.name == name
@@ -220,17 +231,17 @@ def test_a_name_is_safe_and_the_path_is_kept_for_display(write, file, name):
     assert each.display == file or not file.isprintable()
 
 
-def test_a_name_says_its_folder_only_where_that_keeps_it_apart(write):
+def test_a_name_says_its_folder_only_where_that_keeps_it_apart(write: Write) -> None:
     write({"s/alice/main.py": GOOD, "s/bob/main.py": GOOD, "s/bob/other.py": GOOD})
     assert names("s") == ["alice/main", "bob/main", "other"]
 
 
-def test_names_that_differ_in_case_alone_are_kept_apart(write):
+def test_names_that_differ_in_case_alone_are_kept_apart(write: Write) -> None:
     write({"a/MLP.py": GOOD, "b/mlp.py": GOOD})
     assert names("a", "b") == ["a/MLP", "b/mlp"]
 
 
-def test_copies_are_kept_apart_whatever_their_order(write):
+def test_copies_are_kept_apart_whatever_their_order(write: Write) -> None:
     write({f"{folder}/x/main.py": GOOD for folder in "abc"} | {"d/x/main.py": GOOD + "#"})
     one = {each.path: each.name for each in found("a", "b", "c", "d")}
     other = {each.path: each.name for each in found("d", "c", "b", "a")}
@@ -239,7 +250,7 @@ def test_copies_are_kept_apart_whatever_their_order(write):
     assert all(name.startswith("x/main-") and len(name) <= 60 for name in one.values())
 
 
-def test_a_name_that_is_not_utf8_is_a_problem_that_can_be_shown(tmp_path):
+def test_a_name_that_is_not_utf8_is_a_problem_that_can_be_shown(tmp_path: Path) -> None:
     (tmp_path / os.fsdecode(b"caf\xe9.py")).write_text(GOOD)
     (each,) = found(".")
     assert "has a name that is not UTF-8: rename it" in each.problem
@@ -250,7 +261,7 @@ def test_a_name_that_is_not_utf8_is_a_problem_that_can_be_shown(tmp_path):
 # --- digest and files ---
 
 
-def test_the_digest_changes_with_every_file_that_belongs_and_with_no_other(write):
+def test_the_digest_changes_with_every_file_that_belongs_and_with_no_other(write: Write) -> None:
     write({"a/__init__.py": GOOD, "a/data.json": "{}", "b.py": GOOD})
     (first,) = found("a")
     write({"a/__pycache__/x.py": "1", "a/.hidden": "1", "a/x.pyc": b"1", "a/.git/x": "1"})
@@ -260,14 +271,14 @@ def test_the_digest_changes_with_every_file_that_belongs_and_with_no_other(write
     assert found("a")[0].digest != first.digest
 
 
-def test_bytes_cannot_move_from_one_file_to_the_next_unseen(write):
+def test_bytes_cannot_move_from_one_file_to_the_next_unseen(write: Write) -> None:
     write({"a/__init__.py": GOOD, "a/m.txt": "ab", "a/n.txt": "c"})
     write({"b/__init__.py": GOOD, "b/m.txt": "a", "b/n.txt": "bc"})
     one, other = found("a", "b")
     assert one.digest != other.digest
 
 
-def test_a_file_owns_the_siblings_that_it_imports_and_that_they_import(write):
+def test_a_file_owns_the_siblings_that_it_imports_and_that_they_import(write: Write) -> None:
     write({
         "s/mine.py": GOOD + "def f():\n    import one\n",
         "s/one.py": "from lib.two import x",
@@ -282,17 +293,17 @@ def test_a_file_owns_the_siblings_that_it_imports_and_that_they_import(write):
     assert found("s")[0].digest != mine.digest
 
 
-def test_siblings_stand_behind_the_standard_library_and_what_is_installed(write):
+def test_siblings_stand_behind_the_standard_library_and_what_is_installed(write: Write) -> None:
     write({"mine.py": GOOD + "import json, numpy, grader\n", "json.py": "", "numpy.py": "", "grader.py": ""})
     assert found("mine.py")[0].files == ("mine.py",)
 
 
-def test_siblings_that_import_each_other_end(write):
+def test_siblings_that_import_each_other_end(write: Write) -> None:
     write({"mine.py": GOOD + "import one", "one.py": "import mine, one"})
     assert found("mine.py")[0].files == ("mine.py", "one.py")
 
 
-def test_a_helper_in_a_folder_of_submissions_is_none_itself(write):
+def test_a_helper_in_a_folder_of_submissions_is_none_itself(write: Write) -> None:
     write({"s/a.py": GOOD + "import helper, b", "s/helper.py": "def train(): ...", "s/b.py": GOOD})
     assert names("s") == ["a", "b"]
 
@@ -312,12 +323,12 @@ def test_a_helper_in_a_folder_of_submissions_is_none_itself(write):
         ("try:\n    from grader import hookimpl\nexcept ImportError: raise", "hookimpl"),
     ],
 )
-def test_hooks_are_found_however_the_marker_was_imported(write, imports, mark):
+def test_hooks_are_found_however_the_marker_was_imported(write: Write, imports: str, mark: str) -> None:
     each = read(write, f"{imports}\n@{mark}\ndef train(model): ...\n")
     assert (list(each.hooks), each.kind, each.problem) == (["train"], "loop", "")
 
 
-def test_a_specname_frees_the_name(write):
+def test_a_specname_frees_the_name(write: Write) -> None:
     each = read(write, hooked("@hookimpl(specname='train')\ndef fit(model): ...\ndef train(): ..."))
     assert each.hooks["train"].function == "fit"
     assert (each.problem, each.notes) == ("", ())
@@ -328,12 +339,12 @@ def test_a_specname_frees_the_name(write):
     ["if True:\n    X", "try:\n    X\nexcept E:\n    pass", "with a:\n    X", "try:\n    pass\nfinally:\n    X",
      "if a:\n    pass\nelif b:\n    X", "for _ in [1]:\n    X"],
 )  # fmt: skip
-def test_hooks_inside_statements_of_the_module_are_found(write, around):
+def test_hooks_inside_statements_of_the_module_are_found(write: Write, around: str) -> None:
     each = read(write, hooked(around.replace("X", "@hookimpl\n    def train(model): ...")))
     assert (list(each.hooks), each.problem) == (["train"], "")
 
 
-def test_alternatives_are_no_second_hook(write):
+def test_alternatives_are_no_second_hook(write: Write) -> None:
     hook = "\n    @hookimpl\n    def train(model): ...\n"
     each = read(write, hooked(f"if a:{hook}elif b:{hook}else:{hook}"))
     assert (each.hooks["train"].line, each.problem) == (4, "")
@@ -341,7 +352,7 @@ def test_alternatives_are_no_second_hook(write):
     assert each.problem == ""
 
 
-def test_a_second_hook_is_a_problem(write):
+def test_a_second_hook_is_a_problem(write: Write) -> None:
     hook = "@hookimpl\ndef train(model): ...\n"
     each = read(write, hooked(hook * 2))
     assert each.problem == "mine.py:5: a second train hook, already at line 3: keep one"
@@ -350,14 +361,14 @@ def test_a_second_hook_is_a_problem(write):
 @pytest.mark.parametrize(
     "statement", ["from .model import build_model", "from model import build_model", "from .model import *"]
 )
-def test_a_folder_may_spread_its_hooks_over_modules(write, statement):
+def test_a_folder_may_spread_its_hooks_over_modules(write: Write, statement: str) -> None:
     write({"alice/__init__.py": statement, "alice/model.py": GOOD})
     (alice,) = found("alice")
     assert (alice.hooks["build_model"].file, alice.hooks["build_model"].line) == ("model.py", 5)
     assert alice.problem == ""
 
 
-def test_hooks_are_followed_through_several_modules_and_packages(write):
+def test_hooks_are_followed_through_several_modules_and_packages(write: Write) -> None:
     write({
         "alice/submission.py": "from .parts import build_model\nfrom .parts.loop import train",
         "alice/parts/__init__.py": "from .net import build_model, Helper",
@@ -373,19 +384,19 @@ def test_hooks_are_followed_through_several_modules_and_packages(write):
     assert (alice.kind, alice.problem) == ("both", "")
 
 
-def test_a_file_may_import_its_hooks_from_a_sibling(write):
+def test_a_file_may_import_its_hooks_from_a_sibling(write: Write) -> None:
     write({"mine.py": "from one import build_model", "one.py": GOOD})
     (mine,) = found("mine.py")
     assert mine.hooks["build_model"].file == "one.py"
     assert mine.kind == "model"
 
 
-def test_modules_that_import_each_other_end(write):
+def test_modules_that_import_each_other_end(write: Write) -> None:
     write({"a/__init__.py": "from .b import *", "a/b.py": "from . import *\nfrom .b import *\n" + GOOD})
     assert list(found("a")[0].hooks) == ["build_model"]
 
 
-def test_a_hook_imported_under_another_name_is_unknown(write):
+def test_a_hook_imported_under_another_name_is_unknown(write: Write) -> None:
     write({"a/__init__.py": "from .b import build_model as bm", "a/b.py": GOOD})
     assert found("a")[0].problem.startswith("a/b.py:5: there is no hook bm; there are build_model, ")
 
@@ -428,23 +439,23 @@ ON_OFFER = "on offer: model, train_loader, train_data, task, budget, device, see
         ("x = '\n", "mine.py:2: syntax error: unterminated string literal (detected at line 2)"),
     ],
 )  # fmt: skip
-def test_a_problem_is_one_line_with_file_line_and_fix(write, body, problem):
+def test_a_problem_is_one_line_with_file_line_and_fix(write: Write, body: str, problem: str) -> None:
     assert read(write, hooked(body)).problem == problem
 
 
 @pytest.mark.parametrize("imports", ["", "from pluggy import hookimpl", "from pytest import hookimpl"])
-def test_a_marker_that_is_not_ours_is_a_problem(write, imports):
+def test_a_marker_that_is_not_ours_is_a_problem(write: Write, imports: str) -> None:
     problem = read(write, f"{imports}\n@hookimpl\ndef train(model): ...").problem
     assert problem == "mine.py:2: this hookimpl is not grader's: write `from grader import hookimpl`"
 
 
-def test_several_problems_are_counted(write):
+def test_several_problems_are_counted(write: Write) -> None:
     problem = read(write, hooked("@hookimpl\ndef train(a, b): ...")).problem
     assert problem.startswith("mine.py:3: train() asks for a, ")
     assert problem.endswith(" (and 1 more)")
 
 
-def test_a_broken_module_that_the_entry_imports_is_a_problem_and_another_is_not(write):
+def test_a_broken_module_that_the_entry_imports_is_a_problem_and_another_is_not(write: Write) -> None:
     write(
         {
             "a/__init__.py": GOOD,
@@ -460,7 +471,7 @@ def test_a_broken_module_that_the_entry_imports_is_a_problem_and_another_is_not(
     assert found("s/c.py")[0].problem == "s/x.py:1: syntax error: '(' was never closed"
 
 
-def test_hooks_that_the_entry_does_not_import_are_named(write):
+def test_hooks_that_the_entry_does_not_import_are_named(write: Write) -> None:
     write({"a/__init__.py": "", "a/model.py": GOOD})
     assert found("a")[0].problem == (
         "a/__init__.py does not import the hook build_model() at model.py:5: "
@@ -488,7 +499,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("case", HOSTILE)
-def test_a_hostile_file_is_one_line_and_harms_no_other(write, case):
+def test_a_hostile_file_is_one_line_and_harms_no_other(write: Write, case: str) -> None:
     data, problem = HOSTILE[case]
     write({"s/evil.py": data, "s/good.py": GOOD})
     evil, good = found("s")
@@ -499,7 +510,7 @@ def test_a_hostile_file_is_one_line_and_harms_no_other(write, case):
     assert good.problem == ""
 
 
-def test_pipes_devices_broken_links_and_unreadable_files_are_problems(write, tmp_path):
+def test_pipes_devices_broken_links_and_unreadable_files_are_problems(write: Write, tmp_path: Path) -> None:
     write({"s/good.py": GOOD})
     os.mkfifo(tmp_path / "s/pipe.py")
     (tmp_path / "s/device.py").symlink_to("/dev/zero")
@@ -513,7 +524,7 @@ def test_pipes_devices_broken_links_and_unreadable_files_are_problems(write, tmp
     }
 
 
-def test_what_does_not_belong_in_a_folder_is_a_problem(write, tmp_path):
+def test_what_does_not_belong_in_a_folder_is_a_problem(write: Write, tmp_path: Path) -> None:
     write({f"{name}/__init__.py": GOOD for name in ("pipe", "link", "large", "many")})
     os.mkfifo(tmp_path / "pipe/data")
     (tmp_path / "link/up").symlink_to(tmp_path)
@@ -527,14 +538,14 @@ def test_what_does_not_belong_in_a_folder_is_a_problem(write, tmp_path):
     }
 
 
-def test_a_title_is_one_line_bounded_and_harmless(write):
+def test_a_title_is_one_line_bounded_and_harmless(write: Write) -> None:
     title = read(write, '"""\n\n\\x1b[31m red \\udc80\t' + "x" * 300 + '\nmore"""\n' + GOOD).title
     assert title.startswith("\\x1b[31m red \\udc80 xxx")
     assert len(title) == 200
     title.encode()
 
 
-def test_invalid_escapes_in_a_submission_warn_nobody(write, recwarn):
+def test_invalid_escapes_in_a_submission_warn_nobody(write: Write, recwarn: pytest.WarningsRecorder) -> None:
     assert read(write, GOOD + "x = '\\d'").problem == ""
     assert not recwarn.list
 
@@ -551,23 +562,23 @@ def test_invalid_escapes_in_a_submission_warn_nobody(write, recwarn):
         ("build_model()", "build_optimizer", "build_optimizer() at line 4 has no @hookimpl: the task's own optimiser was used"),
     ],
 )  # fmt: skip
-def test_a_helper_that_bears_a_hooks_name_is_noted(write, hook, helper, note):
+def test_a_helper_that_bears_a_hooks_name_is_noted(write: Write, hook: str, helper: str, note: str) -> None:
     each = read(write, hooked(f"@hookimpl\ndef {hook}: ...\ndef {helper}(x): ..."))
     assert (each.problem, each.notes) == ("", (note,))
 
 
-def test_a_helper_that_would_not_have_been_called_is_not_noted(write):
+def test_a_helper_that_would_not_have_been_called_is_not_noted(write: Write) -> None:
     assert read(write, hooked("@hookimpl\ndef train(model): ...\ndef build_optimizer(x): ...")).notes == ()
 
 
-def test_an_optimiser_beside_an_own_loop_is_noted(write):
+def test_an_optimiser_beside_an_own_loop_is_noted(write: Write) -> None:
     each = read(write, hooked("@hookimpl\ndef train(): ...\n@hookimpl\ndef build_optimizer(model): ..."))
     assert each.notes == (
         "build_optimizer is unused: this submission's own train() ran in place of the loop",
     )
 
 
-def test_an_option_without_effect_is_noted(write):
+def test_an_option_without_effect_is_noted(write: Write) -> None:
     each = read(write, hooked("@hookimpl(tryfirst=True)\ndef train(): ..."))
     assert (each.problem, each.notes) == ("", ("train() at line 3: tryfirst has no effect in a submission",))
 
@@ -576,10 +587,10 @@ def test_an_option_without_effect_is_noted(write):
 
 
 @pytest.fixture
-def installed(write, tmp_path, monkeypatch):
+def installed(write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
     """Install distributions by hand: metadata and modules in a folder on the path."""
 
-    def install(points, files):
+    def install(points: str, files: Files) -> None:
         write({
             "site/tiny-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n",
             "site/tiny-1.0.dist-info/entry_points.txt": f"[grader.submissions]\n{points}\n",
@@ -593,7 +604,9 @@ def installed(write, tmp_path, monkeypatch):
 BOOM = GOOD + "raise SystemExit('imported')\n"
 
 
-def test_an_installed_submission_is_found_by_name_and_not_imported(installed, tmp_path):
+def test_an_installed_submission_is_found_by_name_and_not_imported(
+    installed: Install, tmp_path: Path
+) -> None:
     files = {"tiny_pkg/__init__.py": "raise SystemExit", "tiny_pkg/sub/net.py": BOOM, "tiny_mod.py": BOOM}
     installed("net = tiny_pkg.sub.net\nmod = tiny_mod:build_model", files)
     net, mod = found("net", "mod")
@@ -606,20 +619,24 @@ def test_an_installed_submission_is_found_by_name_and_not_imported(installed, tm
     assert not {"tiny_pkg", "tiny_pkg.sub", "tiny_mod"} & {*sys.modules}
 
 
-def test_installed_submissions_come_with_the_folder_where_no_path_is_given(installed, write):
+def test_installed_submissions_come_with_the_folder_where_no_path_is_given(
+    installed: Install, write: Write
+) -> None:
     installed("net = tiny_net", {"tiny_net.py": GOOD})
     assert names() == ["net"]
     write({"submissions/a.py": GOOD})
     assert names() == ["a", "net"]
 
 
-def test_an_editable_install_is_found_by_its_finder(write, tmp_path, monkeypatch, installed):
+def test_an_editable_install_is_found_by_its_finder(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed: Install
+) -> None:
     installed("net = tiny_editable.net", {})
     write({"src/elsewhere/__init__.py": BOOM, "src/elsewhere/net.py": BOOM})
 
     class Finder:
         @staticmethod
-        def find_spec(name, path=None, target=None):
+        def find_spec(name: str, path: object = None, target: object = None) -> ModuleSpec | None:
             if name != "tiny_editable":
                 return None
             from importlib.util import spec_from_file_location
@@ -633,12 +650,14 @@ def test_an_editable_install_is_found_by_its_finder(write, tmp_path, monkeypatch
 
 
 @pytest.mark.parametrize("value", ["tiny_gone.net", "tiny_here.gone", "not-a-name", "json:x.y", ""])
-def test_an_installed_submission_without_a_file_is_invalid_or_hookless(installed, value):
+def test_an_installed_submission_without_a_file_is_invalid_or_hookless(
+    installed: Install, value: str
+) -> None:
     installed(f"net = {value}", {"tiny_here/__init__.py": ""})
     assert found("net")[0].problem
 
 
-def test_a_missing_name_is_answered_with_the_nearest_installed_one(installed):
+def test_a_missing_name_is_answered_with_the_nearest_installed_one(installed: Install) -> None:
     installed("resnet = tiny_net", {"tiny_net.py": GOOD})
     with pytest.raises(UsageError, match=r"did you mean resnet\?"):
         found("resnett")
@@ -647,7 +666,7 @@ def test_a_missing_name_is_answered_with_the_nearest_installed_one(installed):
 # --- the wall ---
 
 
-def test_neither_a_submission_nor_torch_is_ever_imported(write):
+def test_neither_a_submission_nor_torch_is_ever_imported(write: Write) -> None:
     write({
         "submissions/evil_one.py": "import torch\n" + BOOM,
         "submissions/evil_two/__init__.py": "from .evil_three import *",
@@ -670,7 +689,7 @@ def test_neither_a_submission_nor_torch_is_ever_imported(write):
     assert (result.stdout, result.stderr) == ("2\n[]\n", "")
 
 
-def test_the_commands_import_nothing_but_click_until_they_run():
+def test_the_commands_import_nothing_but_click_until_they_run() -> None:
     code = (
         "import sys, grader.host.commands.collecting\n"
         "print(sorted({'torch', 'numpy', 'pydantic', 'tabulate', 'ast'} & {*sys.modules} - {'ast'}),"
@@ -683,13 +702,13 @@ def test_the_commands_import_nothing_but_click_until_they_run():
 # --- grader list ---
 
 
-def listed(*arguments):
+def listed(*arguments: str) -> Result:
     group = click.Group()
     grader_register_commands(group)
     return CliRunner().invoke(group, ["list", *arguments], obj=manager())
 
 
-def test_the_list_shows_each_submission(write):
+def test_the_list_shows_each_submission(write: Write) -> None:
     write(
         {"007.py": GOOD, "both.py": hooked("@hookimpl\ndef train(): ...\n@hookimpl\ndef build_model(): ...")}
     )
@@ -710,7 +729,7 @@ def test_the_list_shows_each_submission(write):
     assert result.exit_code == 0
 
 
-def test_the_list_ends_with_problems_and_notes(write):
+def test_the_list_ends_with_problems_and_notes(write: Write) -> None:
     write({"a.py": GOOD + "def train(): ...", "b.py": "def f(:"})
     result = listed(".")
     assert result.output.splitlines()[-2:] == [
@@ -720,12 +739,12 @@ def test_the_list_ends_with_problems_and_notes(write):
     assert result.exit_code == 1
 
 
-def test_the_list_is_harmless_to_a_terminal(write):
+def test_the_list_is_harmless_to_a_terminal(write: Write) -> None:
     write({"a\x1b[31m\u202e.py": '"""\\x1b]0;owned\\x07\\u202e"""\n' + GOOD[GOOD.index("from") :]})
     output = listed(".").output
     assert all(char.isprintable() or char == "\n" for char in output)
     assert not any(unicodedata.bidirectional(char) == "RLO" for char in output)
 
 
-def test_the_list_of_nothing_is_nothing_collected(tmp_path):
+def test_the_list_of_nothing_is_nothing_collected(tmp_path: Path) -> None:
     assert isinstance(listed(".").exception, NothingCollected)

@@ -19,22 +19,26 @@ IDS = [
      "mlp and digits or cnn", "cnn or mlp and digits", "mlp.py::digits", "[seed", "not(mlp)and(cnn)",
      "  cnn\t", "fashion-mnist", "And", "true"],
 )  # fmt: skip
-def test_selects_what_pytest_would(expression):
+def test_selects_what_pytest_would(expression: str) -> None:
     theirs = Expression.compile(expression)
-    expected = [id_ for id_ in IDS if theirs.evaluate(lambda name, id_=id_, **_: name.lower() in id_.lower())]
+
+    def selects(trial: str) -> bool:
+        return theirs.evaluate(lambda name, /, **_: name.lower() in trial.lower())
+
+    expected = [trial for trial in IDS if selects(trial)]
     assert list(filter(match(expression), IDS)) == expected
 
 
 @pytest.mark.parametrize("blank", ["", "   "])
-def test_a_blank_expression_selects_all(blank):
+def test_a_blank_expression_selects_all(blank: str) -> None:
     assert list(filter(match(blank), IDS)) == IDS
 
 
-def test_a_seed_can_be_selected_as_it_is_shown():
+def test_a_seed_can_be_selected_as_it_is_shown() -> None:
     assert list(filter(match("seed=0 and digits"), IDS)) == IDS[:1]
 
 
-def test_accents_match_however_they_are_encoded():
+def test_accents_match_however_they_are_encoded() -> None:
     assert match("re\u0301seau")("r\xe9seau.py::digits[seed=0]")
 
 
@@ -52,12 +56,12 @@ def test_accents_match_however_they_are_encoded():
         ("not " * 100_000 + "a", "nested more than 100 levels deep"),
     ],
 )
-def test_a_wrong_expression_is_one_line_with_the_place(expression, message):
+def test_a_wrong_expression_is_one_line_with_the_place(expression: str, message: str) -> None:
     with pytest.raises(UsageError) as error:
         match(expression)
     assert message in str(error.value)
     assert "\n" not in str(error.value)
 
 
-def test_long_chains_are_fine():
+def test_long_chains_are_fine() -> None:
     assert match(" or ".join(["no"] * 50_000 + ["mlp"]))(IDS[0])

@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any, Protocol
 
 import pytest
 
@@ -11,26 +13,30 @@ from grader.host.settings import make_config
 
 
 @pytest.fixture(autouse=True)
-def _here(tmp_path, monkeypatch):
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("GRADER_DATA", raising=False)
 
 
+class WriteTable(Protocol):
+    def __call__(self, text: str, folder: Path = ...) -> None: ...
+
+
 @pytest.fixture
-def table(tmp_path):
-    def write(text, folder=tmp_path):
+def table(tmp_path: Path) -> WriteTable:
+    def write(text: str, folder: Path = tmp_path) -> None:
         (folder / "pyproject.toml").write_text(text)
 
     return write
 
 
-def refusal(**said):
+def refusal(**said: Any) -> str:
     with pytest.raises(UsageError) as error:
         make_config(**said)
     return str(error.value)
 
 
-def test_without_a_file_the_working_directory_is_the_root(tmp_path):
+def test_without_a_file_the_working_directory_is_the_root(tmp_path: Path) -> None:
     config = make_config()
     assert config.root == tmp_path
     assert config.tasks == ("digits",)
@@ -38,7 +44,9 @@ def test_without_a_file_the_working_directory_is_the_root(tmp_path):
     assert config.leaderboard == tmp_path / "leaderboard"
 
 
-def test_the_nearest_file_upward_that_has_the_table_is_read(tmp_path, table, monkeypatch):
+def test_the_nearest_file_upward_that_has_the_table_is_read(
+    tmp_path: Path, table: WriteTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
     inner = tmp_path / "course" / "week1"
     inner.mkdir(parents=True)
     table('[tool.grader]\ntask = "mnist"\n')
@@ -48,7 +56,7 @@ def test_the_nearest_file_upward_that_has_the_table_is_read(tmp_path, table, mon
     assert make_config().tasks == ("mnist",)
 
 
-def test_every_key_is_read(tmp_path, table):
+def test_every_key_is_read(tmp_path: Path, table: WriteTable) -> None:
     (tmp_path / "d").mkdir()
     (tmp_path / "subs").mkdir()
     table("""
@@ -90,7 +98,7 @@ def test_every_key_is_read(tmp_path, table):
     }
 
 
-def test_the_caller_wins_over_the_file(table):
+def test_the_caller_wins_over_the_file(table: WriteTable) -> None:
     table('[tool.grader]\nbudget = "3 epochs"\nseeds = 5\ndeterministic = true\nplugins = ["a"]\n')
     config = make_config(budget="10s", seeds="0,7,9", deterministic=False, plugins=["b", "a"], paths=["x.py"])
     assert config.budget == Budget(seconds=10)
@@ -100,7 +108,9 @@ def test_the_caller_wins_over_the_file(table):
     assert config.paths == ("x.py",)
 
 
-def test_data_is_the_callers_else_the_environments_else_the_files(tmp_path, table, monkeypatch):
+def test_data_is_the_callers_else_the_environments_else_the_files(
+    tmp_path: Path, table: WriteTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("file", "env", "said"):
         (tmp_path / name).mkdir()
     table('[tool.grader]\ndata = "file"\n')
@@ -110,7 +120,9 @@ def test_data_is_the_callers_else_the_environments_else_the_files(tmp_path, tabl
     assert make_config(data="said").data == tmp_path / "said"
 
 
-def test_a_data_folder_that_is_missing_is_named_with_where_it_was_asked_for(tmp_path, monkeypatch):
+def test_a_data_folder_that_is_missing_is_named_with_where_it_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "datasets").mkdir()
     assert refusal(data="dataset").startswith(f"data: there is no folder {tmp_path}/dataset; did you mean")
     monkeypatch.setenv("GRADER_DATA", "/nowhere/at/all")
@@ -122,7 +134,7 @@ def test_a_data_folder_that_is_missing_is_named_with_where_it_was_asked_for(tmp_
     [("3", (0, 1, 2)), (3, (0, 1, 2)), ("0,7,9", (0, 7, 9)), (" 1 , 2 ", (1, 2)), ("7,", (7,)), ([5], (5,)),
      ("2147483647,", (2147483647,))],
 )  # fmt: skip
-def test_seeds_are_a_count_or_a_list(said, seeds):
+def test_seeds_are_a_count_or_a_list(said: Any, seeds: tuple[int, ...]) -> None:
     assert make_config(seeds=said).seeds == seeds
 
 
@@ -153,12 +165,12 @@ def test_seeds_are_a_count_or_a_list(said, seeds):
         ({"budget": "-3s"}, "budget: budget '-3s' must be"),
     ],
 )
-def test_a_wrong_value_is_one_line(said, message):
+def test_a_wrong_value_is_one_line(said: Any, message: str) -> None:
     assert refusal(**said).startswith(message)
     assert "\n" not in refusal(**said)
 
 
-def test_everything_the_caller_got_wrong_is_told_at_once():
+def test_everything_the_caller_got_wrong_is_told_at_once() -> None:
     assert len(refusal(device="x", threads=-1, seeds="a").splitlines()) == 3
 
 
@@ -182,39 +194,41 @@ def test_everything_the_caller_got_wrong_is_told_at_once():
         ("data = 'nowhere'", "[tool.grader] data: there is no folder"),
     ],
 )
-def test_a_wrong_key_or_value_in_the_file_is_one_line_with_file_and_key(tmp_path, table, text, message):
+def test_a_wrong_key_or_value_in_the_file_is_one_line_with_file_and_key(
+    tmp_path: Path, table: WriteTable, text: str, message: str
+) -> None:
     table(f"[tool.grader]\n{text}\n")
     assert refusal().startswith(f"{tmp_path}/pyproject.toml: {message}")
     assert "\n" not in refusal()
 
 
-def test_all_errors_of_the_file_are_told_at_once(table):
+def test_all_errors_of_the_file_are_told_at_once(table: WriteTable) -> None:
     table("[tool.grader]\nbuget = '3s'\nthreads = 'x'\nlimits = {load = -1}\n")
     assert len(refusal().splitlines()) == 3
 
 
-def test_broken_toml_is_one_line_with_its_line_number(tmp_path, table):
+def test_broken_toml_is_one_line_with_its_line_number(tmp_path: Path, table: WriteTable) -> None:
     table("[tool.grader]\nseeds = 3\nbudget =\n")
     assert refusal().startswith(f"{tmp_path}/pyproject.toml:3: broken TOML: ")
     assert "\n" not in refusal()
 
 
-def test_a_table_that_is_none_is_one_line(tmp_path, table):
+def test_a_table_that_is_none_is_one_line(tmp_path: Path, table: WriteTable) -> None:
     table("[tool]\ngrader = 3\n")
     assert refusal() == f"{tmp_path}/pyproject.toml: [tool.grader] must be a table"
 
 
-def test_a_file_that_is_not_utf8_is_one_line(tmp_path):
+def test_a_file_that_is_not_utf8_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_bytes(b"[tool.grader]\nbudget = '\xff'\n")
     assert refusal() == f"{tmp_path}/pyproject.toml: not UTF-8, at byte 24"
 
 
-def test_a_broken_file_without_our_table_is_none_of_our_business(tmp_path, table):
+def test_a_broken_file_without_our_table_is_none_of_our_business(tmp_path: Path, table: WriteTable) -> None:
     table("[project\n")
     assert make_config().root == tmp_path
 
 
-def test_pydantic_is_imported_only_where_there_is_a_table():
+def test_pydantic_is_imported_only_where_there_is_a_table() -> None:
     code = (
         "import sys; from grader.host.settings import make_config; make_config(); print({} & {*sys.modules})"
     )
