@@ -22,6 +22,8 @@ BUILTINS = (
     "grader.tasks.image_csv",  # [tool.grader.tasks.NAME] tables with family = "image-csv"
     # what is looked for in the paths
     "grader.host.collect",  # files, folders, installed distributions
+    # commands
+    "grader.host.commands.collecting",  # list, new
     # where trials run
     "grader.host.executors.local",
     # commands

@@ -1,1 +1,1 @@
-"""The built-in commands, each a plugin over `grader_register_commands`; what they do is imported when they run."""
+"""The built-in commands, each a plugin over `grader_register_commands`."""
