@@ -22,12 +22,14 @@ BUILTINS = (
     "grader.tasks.image_csv",  # [tool.grader.tasks.NAME] tables with family = "image-csv"
     # what is looked for in the paths
     "grader.host.collect",  # files, folders, installed distributions
-    # commands
-    "grader.host.commands.collecting",  # list, new
     # where trials run
     "grader.host.executors.local",
-    # commands
+    # commands, in the order of a submission's life
+    "grader.host.commands.collecting",  # list, new
+    "grader.host.commands.checking",  # check
+    "grader.host.commands.running",  # run
     "grader.host.commands.results",  # leaderboard, show
+    "grader.host.commands.information",  # tasks, plugins
     # what becomes of the standings
     "grader.host.reports.markdown",
     "grader.host.reports.csv",

@@ -23,6 +23,7 @@ from grader import hookimpl, hookspecs
 from grader.contract.errors import StoreError
 from grader.contract.record import TaskInfo
 from grader.contract.status import Status
+from grader.contract.text import block, csv_cell, encodable, markdown, one_line
 from grader.host.leaderboard import regenerate
 from grader.host.rank import standings
 from grader.host.reports import csv as csv_report
@@ -34,7 +35,6 @@ from grader.host.reports.markdown import readme
 from grader.host.reports.tables import number, seconds
 from grader.host.reports.terminal import leaderboard_text
 from grader.host.store import Store
-from grader.host.text import block, csv_cell, encodable, markdown, one_line
 
 HERE = Path(__file__).parent
 REGENERATE = """

@@ -7,6 +7,8 @@ submissions: they are shown as plain text, never as markup.
 from __future__ import annotations
 
 import platform
+import shutil
+import sys
 import time
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -45,7 +47,7 @@ class Console:
         if self._verbosity >= 0:
             for line in _header(config, trials):
                 click.echo(line)
-        if self._verbosity >= 0 and click.get_text_stream("stdout").isatty():
+        if self._verbosity >= 0 and sys.stdout.isatty():
             self._bars = Bars(len(trials))
 
     @hookimpl
@@ -197,8 +199,6 @@ def _count(number: int, word: str) -> str:
 
 
 def _rule(text: str) -> str:
-    import shutil
-
     width = min(shutil.get_terminal_size((80, 24)).columns, 100)
     return f" {text} ".center(width, "=")
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from grader.contract.errors import StoreError
 from grader.contract.record import Record
-from grader.host.text import visible
+from grader.contract.text import plain
 from grader.host.track import reuse_key
 
 if TYPE_CHECKING:
@@ -80,14 +80,12 @@ def read_evidence(path: Path, record: Record | None = None) -> Evidence:
     try:
         evidence, tie = _load(path)
     except FileNotFoundError:
-        raise StoreError(f"{visible(str(path))}: there is no evidence; run the trial again") from None
+        raise StoreError(f"{plain(str(path))}: there is no evidence; run the trial again") from None
     except _DAMAGE as error:
-        why = visible(str(error).split("\n")[0]) or type(error).__name__
-        raise StoreError(f"{visible(str(path))}: damaged evidence ({why}); run the trial again") from error
+        why = plain(str(error).split("\n")[0]) or type(error).__name__
+        raise StoreError(f"{plain(str(path))}: damaged evidence ({why}); run the trial again") from error
     if record is not None and tie != _tie(record):
-        raise StoreError(
-            f"{visible(str(path))}: evidence of another run than its record; run the trial again"
-        )
+        raise StoreError(f"{plain(str(path))}: evidence of another run than its record; run the trial again")
     return evidence
 
 

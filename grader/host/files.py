@@ -7,7 +7,7 @@ import secrets
 from pathlib import Path
 
 from grader.contract.errors import StoreError
-from grader.host.text import visible
+from grader.contract.text import plain
 
 SUFFIX = ".tmp"  # of a file in the making; its name also begins with a dot
 
@@ -54,4 +54,4 @@ def sync_folder(folder: Path) -> None:
 def not_written(path: Path, error: OSError) -> StoreError:
     """The one line for a full disk, a folder that may not be written, and the like."""
     why = error.strerror or type(error).__name__
-    return StoreError(f"cannot write {visible(str(path))}: {why}; what was there is unchanged")
+    return StoreError(f"cannot write {plain(str(path))}: {why}; what was there is unchanged")

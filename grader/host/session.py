@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from grader.contract.budget import Budget
 from grader.contract.errors import GraderError, NothingCollected, UsageError
 from grader.contract.status import Phase, Status
+from grader.contract.text import did_you_mean
 from grader.contract.trial import Trial
 from grader.host import device as devices
 from grader.host import environment
@@ -76,7 +77,9 @@ class Session:
         known = task_definitions(self.manager, self.config.task_tables)
         for name in self.config.tasks:
             if name not in known:
-                raise UsageError(f"there is no task {name!r}; {did_you_mean(name, known)}")
+                raise UsageError(
+                    f"there is no task {name!r}{did_you_mean(name, known)}; `grader tasks` lists them"
+                )
         return {name: known[name] for name in self.config.tasks}
 
     def _submissions(self) -> list[Submission]:
@@ -163,13 +166,16 @@ class Session:
         future.add_done_callback(lambda done: self._inbox.put(lambda: ended(done)))
 
     def _finish(self, attempt: Attempt, data: PreparedTask) -> None:
-        from grader.host.score import record_of
-        from grader.host.store import Store, evidence_of
+        from grader.host.evidence import evidence_of
+        from grader.host.score import predicted, record_of
+        from grader.host.store import Store
 
         hook = self.manager.hook
         record = record_of(attempt, data.test_targets, hook, environment.current())
         if self._keep:
-            evidence = evidence_of(attempt, record, data.test_targets)
+            evidence = None
+            if record.status is Status.OK and attempt.logits is not None:
+                evidence = evidence_of(predicted(attempt.trial.task, attempt.logits), data.test_targets)
             Store(self.config.leaderboard).write(record, evidence)
         self.records.append(record)
         hook.grader_trial_finish(trial=attempt.trial, record=record)
@@ -199,7 +205,8 @@ def _selected(trials: list[Trial], keyword: str) -> list[Trial]:
         return trials
     from grader.host.keywords import match
 
-    return [trial for trial in trials if match(keyword, trial.node_id)]
+    matches = match(keyword)
+    return [trial for trial in trials if matches(trial.node_id)]
 
 
 def _refused(trial: Trial, problem: str) -> Attempt:

@@ -10,10 +10,10 @@ import msgspec
 
 from grader.contract.errors import UsageError
 from grader.contract.record import CurvePoint, Layer, Record
+from grader.contract.text import block, one_line
 from grader.host.evidence import Evidence
 from grader.host.reports.tables import grid, heading, number, seconds, whole
 from grader.host.store import read_record, stem
-from grader.host.text import block, one_line
 
 _CURVE_ROWS = 12  # a longer curve is thinned: first and last point stay
 _BARS = {False: "▁▂▃▄▅▆▇█", True: "_.-~=+*#"}  # by whether only ASCII may be printed

@@ -15,9 +15,9 @@ import msgspec
 
 from grader.contract.errors import StoreError
 from grader.contract.record import SCHEMA, Record
+from grader.contract.text import plain
 from grader.host.evidence import Evidence, evidence_bytes, evidence_of, read_evidence
 from grader.host.files import SUFFIX, not_written, stage, sync_folder
-from grader.host.text import visible
 from grader.host.track import ReuseKey, Track, reuse_key, track
 
 __all__ = [
@@ -99,16 +99,16 @@ def read_record(path: Path | str) -> Record:
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - the hot path: plain strings
             if os.fstat(file.fileno()).st_size > _MAX_RECORD:
-                raise StoreError(f"{visible(str(path))}: too large to be a record")
+                raise StoreError(f"{plain(str(path))}: too large to be a record")
             data = file.read()
     except OSError as error:
-        raise StoreError(f"{visible(str(path))}: cannot be read ({error.strerror})") from error
+        raise StoreError(f"{plain(str(path))}: cannot be read ({error.strerror})") from error
     try:
         record = _DECODER.decode(data)
     except (ValueError, RecursionError) as error:
-        raise StoreError(f"{visible(str(path))}: {_complaint(data, error)}") from error
+        raise StoreError(f"{plain(str(path))}: {_complaint(data, error)}") from error
     if record.schema != SCHEMA:
-        raise StoreError(f"{visible(str(path))}: {_other_schema(record.schema)}")
+        raise StoreError(f"{plain(str(path))}: {_other_schema(record.schema)}")
     return record
 
 
@@ -132,10 +132,10 @@ def _complaint(data: bytes, error: Exception) -> str:
     except msgspec.ValidationError:
         return "not a record of grader (foreign JSON)"
     except (ValueError, RecursionError) as broken:
-        return f"truncated, or no JSON at all ({visible(str(broken))})"
+        return f"truncated, or no JSON at all ({plain(str(broken))})"
     if schema is None:
         return "not a record of grader (it has no schema)"
-    return _other_schema(schema) if schema != SCHEMA else f"not a whole record ({visible(str(error))})"
+    return _other_schema(schema) if schema != SCHEMA else f"not a whole record ({plain(str(error))})"
 
 
 def _other_schema(schema: int) -> str:
@@ -154,7 +154,7 @@ def _files(folder: Path, problems: list[str]) -> Iterator[str]:
     except FileNotFoundError:
         return
     except OSError as error:
-        problems.append(f"{visible(str(folder))}: cannot be listed ({error.strerror}); left alone")
+        problems.append(f"{plain(str(folder))}: cannot be listed ({error.strerror}); left alone")
         return
     for entry in found:
         if entry.name.startswith("."):
@@ -165,7 +165,7 @@ def _files(folder: Path, problems: list[str]) -> Iterator[str]:
             if entry.is_file():
                 yield entry.path
             else:
-                problems.append(f"{visible(entry.path)}: no regular file; left alone")
+                problems.append(f"{plain(entry.path)}: no regular file; left alone")
 
 
 def _replace(path: Path, data: bytes, proof: bytes | None) -> None:
@@ -217,7 +217,7 @@ def _encoded(record: Record) -> bytes:
         plain = _clean(msgspec.to_builtins(record, enc_hook=_plain_number), "")
         checked = msgspec.convert(plain, Record)
     except (TypeError, ValueError) as error:
-        name = visible(record.submission.name)
+        name = plain(record.submission.name)
         raise StoreError(f"the record of {name} (seed {record.seed}) cannot be stored: {error}") from error
     return msgspec.json.format(msgspec.json.encode(checked, order="deterministic"), indent=2) + b"\n"
 

@@ -13,7 +13,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -49,7 +49,7 @@ class TaskData(Protocol):
     test_inputs: npt.NDArray[np.generic]  # (N, *input_shape)
     probe_inputs: npt.NDArray[np.generic]  # the first training inputs
 
-    def train_files(self) -> list[tuple[FileInfo, int]]:
+    def train_files(self) -> Sequence[tuple[FileInfo, int]]:
         """Descriptors of sealed files: train_inputs, train_targets."""
 
 

@@ -27,7 +27,7 @@ def grader_register_commands(cli: click.Group) -> None:
 @click.argument("paths", nargs=-1, required=True)
 @session_options
 @click.pass_context
-def check(ctx: click.Context, **wishes: Any) -> None:
+def check(ctx: click.Context, /, **wishes: Any) -> None:
     """See whether submissions keep the rules: a short, real trial each. Keeps no record.
 
     Exits 0 when every rule is kept, 1 otherwise.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -25,28 +26,33 @@ def grader_register_commands(cli: click.Group) -> None:
 @click.pass_context
 def tasks(ctx: click.Context) -> None:
     """List what can be trained on."""
-    from grader.host.data import definitions
-    from grader.host.reports.tables import terminal_table
     from grader.host.settings import make_config
+    from grader.plugins import task_definitions
 
-    found = definitions(ctx.obj, make_config())
+    found = task_definitions(ctx.obj, make_config().task_tables)
     heads = ("task", "kind", "input", "range", "metric", "batch", "optimiser", "budget", "baseline", "title")
-    click.echo(terminal_table(heads, [_row(definition.task) for definition in found.values()]))
+    _table(heads, [_row(definition.task) for definition in found.values()])
 
 
 @click.command()
 @click.pass_context
 def plugins(ctx: click.Context) -> None:
     """List the plugins that are loaded, and the hooks that each implements."""
-    from grader.host.reports.tables import terminal_table
-
     manager: pluggy.PluginManager = ctx.obj
     rows = []
     for name, plugin in manager.list_name_plugin():
         if plugin is not None:
             hooks = [caller.name for caller in manager.get_hookcallers(plugin) or ()]
             rows.append((name, _origin(manager, plugin), ", ".join(sorted(set(hooks)))))
-    click.echo(terminal_table(("plugin", "from", "hooks"), rows))
+    _table(("plugin", "from", "hooks"), rows)
+
+
+def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    from grader.contract.text import one_line
+    from grader.host.commands import say
+    from grader.host.reports.tables import grid
+
+    say(grid(heads, [[one_line(cell) for cell in row] for row in rows], "simple", ["left"] * len(heads)))
 
 
 def _row(task: Task) -> tuple[str, ...]:
@@ -54,7 +60,7 @@ def _row(task: Task) -> tuple[str, ...]:
     return (
         task.name,
         task.kind if task.kind != "multiclass" else f"{task.num_classes or '?'} classes",
-        "x".join(map(str, task.input_shape)),
+        "x".join(map(str, task.input_shape)) or "?",
         task.input_range,
         f"{task.metric} ({arrow})",
         str(task.batch_size),

@@ -7,22 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-import pluggy
 
 from grader import hookimpl
+from grader.host.commands import say, terminal_width
 
 if TYPE_CHECKING:
     from grader.contract.record import Record
     from grader.host.store import Evidence, Store
 
-_directory = click.option(
-    "--leaderboard",
-    "directory",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("leaderboard"),
-    show_default=True,
-    help="Folder that holds records/ and the tables made from them.",
-)
+_directory = click.option("--leaderboard", "directory", help="Folder that holds records/ and its tables.")
 
 
 @hookimpl
@@ -35,43 +28,46 @@ def grader_register_commands(cli: click.Group) -> None:
 @click.command()
 @_directory
 @click.pass_context
-def leaderboard(context: click.Context, directory: Path) -> None:
+def leaderboard(context: click.Context, directory: str | None) -> None:
     """Make the leaderboard anew from its records: README.md, leaderboard.csv and leaderboard.json."""
     from grader.contract.errors import UsageError
+    from grader.contract.text import plain
     from grader.host.leaderboard import regenerate
     from grader.host.reports.terminal import leaderboard_text
-    from grader.host.text import visible
+    from grader.host.settings import make_config
 
-    if not (directory / "records").is_dir():
-        raise UsageError(f"{visible(str(directory))} holds no records/ folder; `grader run` makes one")
-    ranked, problems, paths = regenerate(directory, _manager(context))
-    width = _terminal_width()
+    folder = make_config(leaderboard=directory).leaderboard
+    if not (folder / "records").is_dir():
+        raise UsageError(f"{plain(str(folder))} holds no records/ folder; `grader run` makes one")
+    ranked, problems, paths = regenerate(folder, context.obj)
+    width = terminal_width()
     for table in ranked.tables:
-        _say(leaderboard_text(table, width) + "\n")
+        say(leaderboard_text(table, width) + "\n")
     for problem in problems:
-        _say(problem, err=True)
-    _say(f"wrote {', '.join(visible(str(path)) for path in paths)}")
+        say(problem, err=True)
+    say(f"wrote {', '.join(plain(str(path)) for path in paths)}")
 
 
 @click.command()
 @click.argument("query")
 @_directory
-def show(query: str, directory: Path) -> None:
+def show(query: str, directory: str | None) -> None:
     """Print one record whole: its phases, curve, layers, traceback.
 
     QUERY is a record's file or its stem, a node id such as 'submissions/mlp.py::digits[seed=0]', or the
     name of a submission that has one record only.
     """
+    from grader.host.settings import make_config
     from grader.host.show import find, render
     from grader.host.store import Store
 
-    store = Store(directory)
+    store = Store(make_config(leaderboard=directory).leaderboard)
     records, problems = store.read()
     for problem in problems:
-        _say(problem, err=True)
+        say(problem, err=True)
     record = find(records, query)
     plain = not _can_print("█▁")
-    _say(render(record, _evidence(store, query, record), plain=plain))
+    say(render(record, _evidence(store, query, record), plain=plain))
 
 
 def _evidence(store: Store, query: str, record: Record) -> Evidence | None:
@@ -84,33 +80,11 @@ def _evidence(store: Store, query: str, record: Record) -> Evidence | None:
         return read_evidence(path.with_suffix(".npz"), record)
     except StoreError as error:
         if record.status == "ok":
-            _say(str(error), err=True)
+            say(str(error), err=True)
         return None
 
 
-def _manager(context: click.Context) -> pluggy.PluginManager:
-    """The session's plugins, where the group keeps them; else the built-ins and the installed ones."""
-    from grader.plugins import harness_manager
-
-    return context.find_object(pluggy.PluginManager) or harness_manager()
-
-
-def _terminal_width() -> int:
-    """Cells of the terminal; off a terminal (a pipe, a log) wide enough for every column."""
-    import shutil
-
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else 200
-
-
-def _say(text: str, *, err: bool = False) -> None:
-    """Print, also where the locale is not UTF-8."""
-    from grader.host.text import encodable
-
-    stream = sys.stderr if err else sys.stdout
-    click.echo(encodable(text, stream.encoding or "utf-8"), err=err)
-
-
 def _can_print(text: str) -> bool:
-    from grader.host.text import encodable
+    from grader.contract.text import encodable
 
     return encodable(text, sys.stdout.encoding or "utf-8") == text

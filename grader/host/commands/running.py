@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from grader import hookimpl
+from grader.host.commands import say, terminal_width
 
 if TYPE_CHECKING:
     import pluggy
@@ -52,7 +53,7 @@ def session_options(command: Any) -> Any:
 @click.option("-v", "--verbose", count=True, help="Show tracebacks; twice, the submissions' output too.")
 @click.option("-q", "--quiet", is_flag=True, help="Show failures and the end only.")
 @click.pass_context
-def run(ctx: click.Context, exitfirst: bool, verbose: int, quiet: bool, **wishes: Any) -> None:
+def run(ctx: click.Context, /, exitfirst: bool, verbose: int, quiet: bool, **wishes: Any) -> None:
     """Train and score submissions, and bring the leaderboard up to date.
 
     PATHS are files, folders, or names of installed submissions; without any, the folder submissions/.
@@ -77,17 +78,29 @@ def run(ctx: click.Context, exitfirst: bool, verbose: int, quiet: bool, **wishes
 
 
 def _conclude(session: Session, console: Any) -> None:
+    from grader.contract.text import plain
+
     config = session.config
     if session.standings is not None and config.verbosity >= 0:
-        from grader.host.console import show_standings
-
-        show_standings(session.standings, session.records)
-        click.echo(f"leaderboard: {config.leaderboard / 'README.md'}")
+        _show_tables(session)
+        say(f"leaderboard: {plain(str(config.leaderboard / 'README.md'))}\n")
     for problem in session.problems:
-        click.echo(f"grader: warning: {problem}", err=True)
+        say(f"grader: warning: {problem}", err=True)
     console.summary(session.records, interrupted=session.interrupted, stopped_early=session.stopped_early)
     if session.interrupted:
         click.echo("interrupted: what had ended is kept; the same command runs the rest", err=True)
+
+
+def _show_tables(session: Session) -> None:
+    """The tables of the tracks that this session ran on."""
+    from grader.host.reports.terminal import leaderboard_text
+    from grader.host.track import track
+
+    assert session.standings is not None
+    ours = {track(record) for record in session.records}
+    for table in session.standings.tables:
+        if table.track in ours:
+            say("\n" + leaderboard_text(table, terminal_width()))
 
 
 def _exit_code(session: Session) -> int:

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from grader import hookimpl
+from grader.contract.text import csv_cell
 from grader.host.files import replace
 from grader.host.rank import Row, Standings, Table
-from grader.host.text import csv_cell
 
 Cell = str | int | float | None
 

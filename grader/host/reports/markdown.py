@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from grader import hookimpl
+from grader.contract.text import NAME, markdown
 from grader.host.files import replace
 from grader.host.rank import Row, Standings, Table
 from grader.host.reports.tables import columns, render, whole
-from grader.host.text import NAME, markdown
 
 _INTRODUCTION = """\
 # Leaderboard

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from grader.contract.text import NAME, one_line
 from grader.host.rank import Row, Score, Table
-from grader.host.text import NAME, one_line
 
 Text = Callable[..., str]  # text(raw, limit) -> the same, escaped for the form at hand
 

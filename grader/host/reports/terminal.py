@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from grader.contract.text import NAME, one_line
 from grader.host.rank import Table
 from grader.host.reports.tables import Column, columns, render
-from grader.host.text import NAME, one_line
 
 
 def leaderboard_text(table: Table, width: int = 80) -> str:
