@@ -195,13 +195,22 @@ def test_the_order_of_records_never_matters() -> None:
     for one in list(made):
         again: dict[str, Any] = {"finished": f"2026-0{chance.randrange(1, 4)}-01T00:00:00Z"}
         if chance.random() < 0.3:
-            made.append(msgspec.structs.replace(one, **again, correct=chance.randrange(500)))
+            other = {"accuracy": chance.random(), "loss": 1.0}
+            made.append(msgspec.structs.replace(one, **again, metrics=other))
         if chance.random() < 0.2:
             made.append(record(one.submission.name, seed=one.seed, digest=chance.choice("abc"), **again))
+        if chance.random() < 0.2:
+            made.append(msgspec.structs.replace(one, budget=f"{chance.randrange(4, 9)} epochs"))
     expected = standings(made)
     for _ in range(20):
         chance.shuffle(made)
         assert standings(made) == expected
+
+
+def test_where_records_describe_their_task_differently_the_choice_does_not_depend_on_their_order() -> None:
+    made = [record(name, task=task(classes=(name,))) for name in "abc"]
+    assert standings(made) == standings(made[::-1])
+    assert table(*made, record("d", finished="2027", task=task(classes=("a",)))).task.classes == ("a",)
 
 
 def test_ranks_never_run_against_means_and_junk_changes_none() -> None:

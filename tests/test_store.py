@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import random
 import resource
@@ -10,6 +11,7 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -417,6 +419,21 @@ def test_two_writers_at_once_lose_and_mix_nothing(tmp_path: Path) -> None:
         kill(process)
     assert len(read) == 7
     assert sum(mixed(tmp_path, one) for one in read) <= 2  # as above, at most one a writer
+
+
+def test_a_writer_waits_for_the_one_before_it(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    folder = store.write(record(), evidence()).parent
+    descriptor = os.open(folder, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    waiting = threading.Thread(target=store.write, args=(record(correct=400), evidence(400)))
+    waiting.start()
+    waiting.join(0.2)
+    assert waiting.is_alive()
+    assert store.read() == ([record()], [])
+    os.close(descriptor)
+    waiting.join(10)
+    assert store.read() == ([record(correct=400)], [])
 
 
 def test_a_full_disk_is_one_line_and_what_was_there_stays(tmp_path: Path) -> None:
