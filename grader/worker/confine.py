@@ -11,7 +11,9 @@ import resource
 import signal
 import sys
 
-LEVEL = "rlimit"
+from grader.contract.status import Isolation
+
+LEVEL = Isolation.RLIMIT
 CHANNEL_FD = 3
 
 _PR_SET_PDEATHSIG = 1
