@@ -171,7 +171,11 @@ class Session:
         from grader.host.store import Store
 
         hook = self.manager.hook
-        record = record_of(attempt, data.test_targets, hook, environment.current())
+        try:
+            record = record_of(attempt, data.test_targets, hook, environment.current())
+        except Exception as error:  # a plugin's metric, say
+            attempt = _at_fault(attempt.trial, error)
+            record = record_of(attempt, data.test_targets, hook, environment.current())
         if self._keep:
             evidence = None
             if record.status is Status.OK and attempt.logits is not None:
@@ -227,10 +231,10 @@ def _attempt(trial: Trial, future: Future[Attempt]) -> Attempt:
     except GraderError:
         raise
     except Exception as error:
-        reason = f"{type(error).__name__}: {error} (a fault of grader, not of the submission)"
-        return Attempt(
-            trial,
-            status=Status.HARNESS_ERROR,
-            reason=reason,
-            detail="".join(traceback.format_exception(error)),
-        )
+        return _at_fault(trial, error)
+
+
+def _at_fault(trial: Trial, error: Exception) -> Attempt:
+    reason = f"{type(error).__name__}: {error} (a fault of grader or of a plugin, not of the submission)"
+    detail = "".join(traceback.format_exception(error))
+    return Attempt(trial, status=Status.HARNESS_ERROR, reason=reason, detail=detail)
