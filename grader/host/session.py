@@ -91,9 +91,14 @@ class Session:
         from grader.host import data
 
         config = self.config
-        self.manager.hook.grader_task_open(task=definition.task)
-        places = data.data_places(config)
-        return data.open_task(definition, places, data.cache_root(), config.task_tables, config.plugins)
+        return data.open_task(
+            definition,
+            data.data_places(config),
+            data.cache_root(),
+            config.task_tables,
+            config.plugins,
+            lambda: self.manager.hook.grader_task_prepare(task=definition.task),
+        )
 
     def _executor(self, device: Device, submissions: Sequence[Submission]) -> Executor:
         imports = sorted({name for submission in submissions for name in submission.imports})
