@@ -6,14 +6,82 @@ command line imports it before it knows what it is asked.
 
 from __future__ import annotations
 
+import os
+from typing import TYPE_CHECKING
+
 import pluggy
 
 from grader.contract.budget import Budget
-from grader.contract.errors import BudgetExhausted
+from grader.contract.errors import BudgetExhausted, GraderError
 from grader.contract.task import Task
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from grader.contract.record import Record
+
 __version__ = "0.1.0"
-__all__ = ["Budget", "BudgetExhausted", "Task", "hookimpl"]
+__all__ = ["Budget", "BudgetExhausted", "GraderError", "Task", "hookimpl", "records", "run"]
 
 hookimpl = pluggy.HookimplMarker("grader")
 """Marks a function of a submission, or of a plugin, as the implementation of a hook."""
+
+
+def run(
+    paths: str | Path | Sequence[str | Path] = (),
+    *,
+    task: str | Sequence[str] | None = None,
+    budget: str | Budget | None = None,
+    seeds: int | str | Sequence[int] | None = None,
+    device: str | None = None,
+    threads: int | None = None,
+    data: str | Path | None = None,
+    leaderboard: str | Path | None = None,
+    keyword: str = "",
+    max_failures: int | None = None,
+    deterministic: bool | None = None,
+    plugins: Sequence[str] = (),
+) -> list[Record]:
+    """Train and score submissions as `grader run` does, and return a record for each trial.
+
+    Settings that are None come from the environment and `[tool.grader]`, as on the command line. Prints
+    nothing; records and leaderboard are written. Raises GraderError (one line) when nothing can run, and
+    KeyboardInterrupt after an interrupted session has kept what had ended.
+    """
+    from grader.host.session import Session
+    from grader.host.settings import make_config
+    from grader.plugins import harness_manager
+
+    config = make_config(
+        paths=[paths] if isinstance(paths, str | os.PathLike) else paths,
+        tasks=task,
+        budget=budget,
+        seeds=seeds,
+        device=device,
+        threads=threads,
+        data=data,
+        leaderboard=leaderboard,
+        keyword=keyword,
+        max_failures=max_failures,
+        deterministic=deterministic,
+        plugins=plugins,
+    )
+    session = Session(config, harness_manager(config.plugins))
+    session.run()
+    if session.interrupted:
+        raise KeyboardInterrupt
+    return session.records
+
+
+def records(leaderboard: str | Path = "leaderboard") -> list[Record]:
+    """Read a leaderboard's records back, in a settled order. Files that are no records are warned of."""
+    import warnings
+    from pathlib import Path
+
+    from grader.host.store import Store
+
+    found, problems = Store(Path(leaderboard)).read()
+    for problem in problems:
+        warnings.warn(problem, stacklevel=2)
+    return found

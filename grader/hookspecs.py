@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from grader.contract.record import CurvePoint, Record
+from grader.contract.record import CurvePoint, Record, TaskInfo
 from grader.contract.submission import Submission
 from grader.contract.task import Task, TaskDefinition
-from grader.contract.trial import Trial
+from grader.contract.trial import Device, Trial
 
 if TYPE_CHECKING:
     import click
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from grader.host.config import Config
     from grader.host.executors import Executor
     from grader.host.rank import Standings
+    from grader.host.supervise import Listener
     from grader.worker.budget import RunningBudget
     from grader.worker.data import Loader, TrainData
     from grader.worker.progress import Progress
@@ -108,8 +109,18 @@ class HarnessHooks:
         """Reorder, drop or add trials in place before the first runs. Host, once a session."""
 
     @hookspec(firstresult=True)
-    def grader_make_executor(self, name: str, config: Config) -> Executor | None:
-        """Return the executor of this name, or None when it is not yours. Host, once a session."""
+    def grader_make_executor(
+        self, name: str, config: Config, device: Device, imports: Sequence[str], listen: Listener
+    ) -> Executor | None:
+        """Return the executor of this name, or None when it is not yours. Host, once a session.
+
+        `imports` are the libraries that the submissions import, worth preloading in a worker server.
+        `listen(trial, phase, point)` may be called from any thread.
+        """
+
+    @hookspec
+    def grader_task_open(self, task: Task) -> None:
+        """A task's data are about to be read, and prepared where they are not in the cache. Host."""
 
     @hookspec
     def grader_session_start(self, config: Config, trials: Sequence[Trial]) -> None:
@@ -142,8 +153,12 @@ class HarnessHooks:
         raise NotImplementedError
 
     @hookspec
-    def grader_columns(self, task: Task) -> Sequence[str]:
-        """Return names of metrics that the leaderboard shows as further columns. Host."""
+    def grader_columns(self, task: TaskInfo) -> Sequence[str]:
+        """Return names of metrics that the leaderboard shows as further columns.
+
+        Host, once for each table. `task` is what the records say of their task, which may be one that
+        is no longer installed. A name that no row of the table has is left out.
+        """
         raise NotImplementedError
 
     @hookspec

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import pluggy
 
 from grader import hookspecs
 from grader.contract.errors import UsageError
+
+if TYPE_CHECKING:
+    from grader.contract.task import TaskDefinition, TaskTables
 
 BUILTINS = (
     # tasks, in the order in which `grader tasks` lists them
@@ -17,22 +22,28 @@ BUILTINS = (
     "grader.tasks.image_csv",  # [tool.grader.tasks.NAME] tables with family = "image-csv"
     # what is looked for in the paths
     "grader.host.collect",  # files, folders, installed distributions
-    # commands
-    "grader.host.commands.collecting",  # list, new
     # where trials run
     "grader.host.executors.local",
+    # commands, in the order of a submission's life
+    "grader.host.commands.collecting",  # list, new
+    "grader.host.commands.checking",  # check
+    "grader.host.commands.running",  # run
+    "grader.host.commands.results",  # leaderboard, show
+    "grader.host.commands.information",  # tasks, plugins
     # what becomes of the standings
     "grader.host.reports.markdown",
     "grader.host.reports.csv",
     "grader.host.reports.json",
 )
+TASKS = tuple(name for name in BUILTINS if name.startswith("grader.tasks."))
+"""The built-ins that the preparer of task data needs."""
 
 
-def harness_manager(modules: Iterable[str] = ()) -> pluggy.PluginManager:
+def harness_manager(modules: Iterable[str] = (), builtins: Iterable[str] = BUILTINS) -> pluggy.PluginManager:
     """Return a manager with the built-ins, the installed plugins (group `grader`) and `-p` modules."""
     manager = pluggy.PluginManager("grader")
     manager.add_hookspecs(hookspecs.HarnessHooks)
-    for name in BUILTINS:
+    for name in builtins:
         manager.register(importlib.import_module(name), name)
     manager.load_setuptools_entrypoints("grader")
     for name in modules:
@@ -41,11 +52,37 @@ def harness_manager(modules: Iterable[str] = ()) -> pluggy.PluginManager:
     return manager
 
 
+def task_definitions(manager: pluggy.PluginManager, tables: TaskTables) -> dict[str, TaskDefinition]:
+    """Return all tasks by name, in the order of their plugins. Raises UsageError for a name used twice."""
+    found: dict[str, TaskDefinition] = {}
+    owners: dict[str, str] = {}
+    for plugin, definition in _registered_tasks(manager, tables):
+        name = definition.task.name
+        if name in found:
+            both = owners[name] if owners[name] == plugin else f"{owners[name]} and {plugin}"
+            raise UsageError(f"task {name!r} is registered twice, by {both}; rename one of them")
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+            raise UsageError(f"task {name!r} of {plugin}: use letters, digits, '.', '_' and '-' in its name")
+        found[name], owners[name] = definition, plugin
+    return found
+
+
 def submission_manager() -> pluggy.PluginManager:
     """Return an empty manager for one submission."""
     manager = pluggy.PluginManager("grader")
     manager.add_hookspecs(hookspecs.SubmissionHooks)
     return manager
+
+
+def _registered_tasks(
+    manager: pluggy.PluginManager, tables: TaskTables
+) -> Iterable[tuple[str, TaskDefinition]]:
+    # One plugin at a time, so that an error can name it; pluggy would call the last one first.
+    for name, plugin in manager.list_name_plugin():
+        others = [other for other in manager.get_plugins() if other is not plugin]
+        for definitions in manager.subset_hook_caller("grader_register_tasks", others)(tables=tables):
+            for definition in definitions:
+                yield name, definition
 
 
 def _imported(name: str) -> object:

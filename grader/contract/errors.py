@@ -15,6 +15,20 @@ class TaskUnavailable(GraderError):
     """A task's data could not be found or prepared; the message says what was tried and how to help."""
 
 
+class CacheUnusable(GraderError):
+    """The cache of prepared tasks cannot be written or read back."""
+
+
+class PreparerFailed(GraderError):
+    """The preparer of task data broke in a way nobody foresaw; its traceback is on stderr."""
+
+    exit_code = 3
+
+
+class StoreError(GraderError):
+    """A record, its evidence or a form of the leaderboard could not be written or read."""
+
+
 class NothingCollected(GraderError):
     """No submission was found."""
 

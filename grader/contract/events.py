@@ -31,11 +31,11 @@ class FileInfo(msgspec.Struct, frozen=True):
         return cls(name, array.dtype, array.shape)
 
 
-class Spawn(msgspec.Struct, frozen=True, kw_only=True):
-    """Host to server: fork a worker for one phase. Descriptors: status, channel, output."""
+class Start(msgspec.Struct, frozen=True, kw_only=True):
+    """Host to worker, first: what this is about. The training data are not among it."""
 
-    phase: str  # "train" or "predict"
     trial: Trial
+    scratch: str  # an empty folder of the worker's own, removed afterwards
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,7 +52,7 @@ class Spawned(msgspec.Struct, frozen=True, tag="spawned"):
 
 
 class Exited(msgspec.Struct, frozen=True, tag="exited"):
-    """Server to host: the worker and all it started are gone. `code` as os.waitstatus_to_exitcode."""
+    """Server to host: the worker and all it started are gone. `code` as os.waitstatus_to_exitcode's."""
 
     code: int
     cpu_seconds: float
@@ -68,10 +68,11 @@ class Ready(msgspec.Struct, frozen=True, tag="ready", kw_only=True):
 
 
 class Progress(msgspec.Struct, frozen=True, tag="progress"):
-    """Where the training stands, for the display and the curve."""
+    """Where the training stands, for the display and, when `keep` is set, the curve."""
 
     point: CurvePoint
-    epoch_end: bool
+    keep: bool = False
+    exhausted: bool = False  # the loader has ended for good
 
 
 class Done(msgspec.Struct, frozen=True, tag="done", kw_only=True):

@@ -41,7 +41,7 @@ def of_array(name: str, array: npt.NDArray[np.generic]) -> int:
     """Return a descriptor of a sealed memory file that holds the array's bytes in C order."""
     fd = create(name)
     with open(fd, "wb", closefd=False) as file:
-        file.write(memoryview(array.reshape(-1).view("uint8")))
+        file.write(_bytes_of(array))
     seal(fd)
     return fd
 
@@ -68,10 +68,16 @@ def read_array(fd: int, dtype: str, shape: tuple[int, ...]) -> npt.NDArray[np.ge
     import numpy as np
 
     array = np.empty(shape, dtype)
-    view = memoryview(array.reshape(-1).view("uint8"))
+    view = _bytes_of(array)
     with open(fd, "rb", closefd=False, buffering=0) as file:
         file.seek(0)
-        got = file.readinto(view) if view else 0
-    if got != len(view):
-        raise ValueError(f"expected {len(view)} bytes, found {got}")
+        got = file.readinto(view) if view.nbytes else 0
+    if got != view.nbytes:
+        raise ValueError(f"expected {view.nbytes} bytes, found {got}")
     return array
+
+
+def _bytes_of(array: npt.NDArray[np.generic]) -> memoryview:
+    import numpy as np
+
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data

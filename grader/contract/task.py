@@ -28,7 +28,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     title: str
     kind: Kind
-    input_shape: tuple[int, ...]  # (C, H, W) for images, (F,) for tables
+    input_shape: tuple[int, ...]  # (C, H, W) for images, (F,) for tables; () until prepared if data decides
     input_dtype: Literal["uint8", "float32"]  # as stored; a submission always sees float32
     classes: tuple[str, ...] = ()  # class names by index; empty for regression
     metric: str  # the primary metric, a key of Record.metrics
@@ -96,6 +96,7 @@ class Arrays:
     test_inputs: npt.NDArray[np.generic]
     test_targets: npt.NDArray[np.generic]
     classes: tuple[str, ...] = ()  # overrides the task's, where the data decides (image-csv)
+    source: str = ""  # where the data came from, for people
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ class Config:
     max_failures: int | None = None
     deterministic: bool = False
     verbosity: int = 0
+    executor: str = "local"
     limits: Limits = Limits()
     plugins: tuple[str, ...] = ()  # modules named with -p
     task_tables: TaskTables = field(default_factory=dict)

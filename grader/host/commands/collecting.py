@@ -10,8 +10,6 @@ import click
 from grader import hookimpl
 
 if TYPE_CHECKING:
-    import pluggy
-
     from grader.contract.submission import Submission
 
 
@@ -31,7 +29,7 @@ def list_submissions(context: click.Context, paths: Sequence[str]) -> None:
     from grader.host.settings import make_config
 
     config = make_config(paths=paths)
-    submissions = collect(config, _manager(context, config.plugins))
+    submissions = collect(config, context.obj)
     click.echo(_table(submissions))
     for line in _remarks(submissions):
         click.echo(line)
@@ -52,15 +50,6 @@ def new(name: str) -> None:
     path = new_submission(name, root=make_config().root, cwd=cwd)
     shown = path.relative_to(cwd) if path.is_relative_to(cwd) else path
     click.echo(f"wrote {plain(str(shown))}; train it with `grader run {plain(str(shown))}`")
-
-
-def _manager(context: click.Context, plugins: Sequence[str]) -> pluggy.PluginManager:
-    """Return the group's manager where it left one (`-p` is its option), else a new one."""
-    import pluggy
-
-    from grader.plugins import harness_manager
-
-    return context.find_object(pluggy.PluginManager) or harness_manager(plugins)
 
 
 def _table(submissions: Sequence[Submission]) -> str:

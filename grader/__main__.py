@@ -1,0 +1,5 @@
+"""`python -m grader`."""
+
+from grader.host.cli import main
+
+main()

@@ -1,0 +1,66 @@
+"""The command line: a group whose commands come from plugins. Imports stay light: `--help` is read often."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from grader import __version__
+from grader.contract.errors import GraderError
+
+if TYPE_CHECKING:
+    import pluggy
+
+_PLUGIN_OPTIONS = ("-p", "--plugin")
+
+
+class Commands(click.Group):
+    """Turns a GraderError into one line and its exit code, as pytest's `UsageError`."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command. A traceback on the terminal is our bug."""
+        try:
+            return super().invoke(ctx)
+        except GraderError as error:
+            click.echo(f"grader: error: {error}", err=True)
+            ctx.exit(error.exit_code)
+
+
+def make_cli(manager: pluggy.PluginManager) -> click.Group:
+    """Return the command line with the commands of all plugins. `ctx.obj` is the plugin manager."""
+    cli = Commands(
+        "grader",
+        help="Train what people hand in, under one budget, and keep an honest leaderboard.",
+        context_settings={"help_option_names": ["-h", "--help"], "obj": manager},
+        params=[
+            click.Option(
+                list(_PLUGIN_OPTIONS), multiple=True, expose_value=False, help="Load this module as a plugin."
+            )
+        ],
+    )
+    cli = click.version_option(__version__, prog_name="grader")(cli)
+    manager.hook.grader_register_commands(cli=cli)
+    return cli
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    from grader.plugins import harness_manager
+
+    try:
+        manager = harness_manager(_named_plugins(arguments))
+    except GraderError as error:
+        click.echo(f"grader: error: {error}", err=True)
+        sys.exit(error.exit_code)
+    make_cli(manager).main(arguments, prog_name="grader")
+
+
+def _named_plugins(arguments: list[str]) -> list[str]:
+    """Modules named with -p, before click reads the line: they may add commands to it."""
+    apart = [value for option, value in itertools.pairwise(arguments) if option in _PLUGIN_OPTIONS]
+    joined = [a[2:] for a in arguments if a.startswith("-p") and len(a) > 2]
+    return apart + joined

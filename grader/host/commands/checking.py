@@ -1,0 +1,64 @@
+"""`grader check`: the rules, one by one, in seconds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from grader import hookimpl
+from grader.host.commands.running import session_options
+
+if TYPE_CHECKING:
+    import pluggy
+
+    from grader.host.check import Finding
+
+_MARKS = {True: ("ok", "green"), False: ("FAILED", "red"), None: ("-", "yellow")}
+
+
+@hookimpl
+def grader_register_commands(cli: click.Group) -> None:
+    """Add `check`."""
+    cli.add_command(check)
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True)
+@session_options
+@click.pass_context
+def check(ctx: click.Context, /, **wishes: Any) -> None:
+    """See whether submissions keep the rules: a short, real trial each. Keeps no record.
+
+    Exits 0 when every rule is kept, 1 otherwise.
+    """
+    from grader.host.check import BUDGET, Checker, estimate
+    from grader.host.session import Session
+    from grader.host.settings import make_config
+
+    manager: pluggy.PluginManager = ctx.obj
+    wishes["budget"] = wishes["budget"] or BUDGET
+    checker = Checker()
+    manager.register(checker, "checker")
+    session = Session(make_config(**wishes), manager, keep=False)
+    records = session.run()
+    for (trial, findings), record in zip(checker.findings, records, strict=True):
+        click.echo(f"{_plain(trial.node_id)}")
+        for finding in findings:
+            _show(finding)
+        click.echo(f"  {estimate(trial, record)}")
+        for note in record.notes:
+            click.echo(f"  note: {_plain(note)}")
+    ctx.exit(2 if session.interrupted else int(not checker.passed))
+
+
+def _show(finding: Finding) -> None:
+    mark, colour = _MARKS[finding.passed]
+    said = f": {_plain(finding.said)}" if finding.said else ""
+    click.echo(f"  {click.style(f'{mark:6}', fg=colour)} {finding.rule}{said}")
+
+
+def _plain(text: str) -> str:
+    from grader.contract.text import plain
+
+    return plain(text)

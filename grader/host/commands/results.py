@@ -1,0 +1,90 @@
+"""`grader leaderboard` and `grader show`: from records to tables."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from grader import hookimpl
+from grader.host.commands import say, terminal_width
+
+if TYPE_CHECKING:
+    from grader.contract.record import Record
+    from grader.host.store import Evidence, Store
+
+_directory = click.option("--leaderboard", "directory", help="Folder that holds records/ and its tables.")
+
+
+@hookimpl
+def grader_register_commands(cli: click.Group) -> None:
+    """Add the commands."""
+    cli.add_command(leaderboard)
+    cli.add_command(show)
+
+
+@click.command()
+@_directory
+@click.pass_context
+def leaderboard(context: click.Context, directory: str | None) -> None:
+    """Make the leaderboard anew from its records: README.md, leaderboard.csv and leaderboard.json."""
+    from grader.contract.errors import UsageError
+    from grader.contract.text import plain
+    from grader.host.leaderboard import regenerate
+    from grader.host.reports.terminal import leaderboard_text
+    from grader.host.settings import make_config
+
+    folder = make_config(leaderboard=directory).leaderboard
+    if not (folder / "records").is_dir():
+        raise UsageError(f"{plain(str(folder))} holds no records/ folder; `grader run` makes one")
+    ranked, problems, paths = regenerate(folder, context.obj)
+    width = terminal_width()
+    for table in ranked.tables:
+        say(leaderboard_text(table, width) + "\n")
+    for problem in problems:
+        say(problem, err=True)
+    say(f"wrote {', '.join(plain(str(path)) for path in paths)}")
+
+
+@click.command()
+@click.argument("query")
+@_directory
+def show(query: str, directory: str | None) -> None:
+    """Print one record whole: its phases, curve, layers, traceback.
+
+    QUERY is a record's file or its stem, a node id such as 'submissions/mlp.py::digits[seed=0]', or the
+    name of a submission that has one record only.
+    """
+    from grader.host.settings import make_config
+    from grader.host.show import find, render
+    from grader.host.store import Store
+
+    store = Store(make_config(leaderboard=directory).leaderboard)
+    records, problems = store.read()
+    for problem in problems:
+        say(problem, err=True)
+    record = find(records, query)
+    plain = not _can_print("█▁")
+    say(render(record, _evidence(store, query, record), plain=plain))
+
+
+def _evidence(store: Store, query: str, record: Record) -> Evidence | None:
+    """The evidence beside the record that was found; one line on stderr where an ok record lacks it."""
+    from grader.host.store import StoreError, read_evidence
+
+    named = Path(query)
+    path = named if named.suffix == ".json" and named.is_file() else store.path(record)
+    try:
+        return read_evidence(path.with_suffix(".npz"), record)
+    except StoreError as error:
+        if record.status == "ok":
+            say(str(error), err=True)
+        return None
+
+
+def _can_print(text: str) -> bool:
+    from grader.contract.text import encodable
+
+    return encodable(text, sys.stdout.encoding or "utf-8") == text

@@ -1,0 +1,112 @@
+"""`grader run`: the main job."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from grader import hookimpl
+from grader.host.commands import say, terminal_width
+
+if TYPE_CHECKING:
+    import pluggy
+
+    from grader.host.session import Session
+
+
+@hookimpl
+def grader_register_commands(cli: click.Group) -> None:
+    """Add `run`."""
+    cli.add_command(run)
+
+
+def session_options(command: Any) -> Any:
+    """Add the options that settle what a session does."""
+    for option in reversed(
+        (
+            click.option("--task", "tasks", multiple=True, help="Task to train on; may be given again."),
+            click.option("--budget", help="'10s', '3 epochs', '1000 steps', '300k samples', or several."),
+            click.option("--seeds", help="How many (3 means 0, 1, 2), or which (0,7,9)."),
+            click.option("--device", help="auto, cpu, cuda, cuda:1 or mps."),
+            click.option("--threads", type=int, help="Threads that a trial computes with."),
+            click.option(
+                "--deterministic", is_flag=True, default=None, help="Deterministic algorithms only."
+            ),
+            click.option("--data", help="Folder with original data sets, in torchvision's layout."),
+            click.option("--leaderboard", help="Folder for records and tables."),
+            click.option("-p", "--plugin", "plugins", multiple=True, help="Load this module as a plugin."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.argument("paths", nargs=-1)
+@session_options
+@click.option(
+    "-k", "keyword", default="", metavar="EXPRESSION", help="Run only what matches: 'mlp and not cnn'."
+)
+@click.option("-x", "--exitfirst", is_flag=True, help="Stop at the first failure.")
+@click.option("--maxfail", "max_failures", type=int, help="Stop after that many failures.")
+@click.option("-v", "--verbose", count=True, help="Show tracebacks; twice, the submissions' output too.")
+@click.option("-q", "--quiet", is_flag=True, help="Show failures and the end only.")
+@click.pass_context
+def run(ctx: click.Context, /, exitfirst: bool, verbose: int, quiet: bool, **wishes: Any) -> None:
+    """Train and score submissions, and bring the leaderboard up to date.
+
+    PATHS are files, folders, or names of installed submissions; without any, the folder submissions/.
+    """
+    from grader.host.console import Console
+    from grader.host.session import Session
+    from grader.host.settings import make_config
+
+    manager: pluggy.PluginManager = ctx.obj
+    if exitfirst:
+        wishes["max_failures"] = 1
+    config = make_config(**wishes, verbosity=-1 if quiet else verbose)
+    console = Console(config.verbosity)
+    manager.register(console, "console")
+    session = Session(config, manager)
+    try:
+        session.run()
+    finally:
+        console.close()
+    _conclude(session, console)
+    ctx.exit(_exit_code(session))
+
+
+def _conclude(session: Session, console: Any) -> None:
+    from grader.contract.text import plain
+
+    config = session.config
+    if session.standings is not None and config.verbosity >= 0:
+        _show_tables(session)
+        say(f"leaderboard: {plain(str(config.leaderboard / 'README.md'))}\n")
+    for problem in session.problems:
+        say(f"grader: warning: {problem}", err=True)
+    console.summary(session.records, interrupted=session.interrupted, stopped_early=session.stopped_early)
+    if session.interrupted:
+        click.echo("interrupted: what had ended is kept; the same command runs the rest", err=True)
+
+
+def _show_tables(session: Session) -> None:
+    """The tables of the tracks that this session ran on."""
+    from grader.host.reports.terminal import leaderboard_text
+    from grader.host.track import track
+
+    assert session.standings is not None
+    ours = {track(record) for record in session.records}
+    for table in session.standings.tables:
+        if table.track in ours:
+            say("\n" + leaderboard_text(table, terminal_width()))
+
+
+def _exit_code(session: Session) -> int:
+    """As pytest's: 0 all well, 1 some failed, 2 interrupted."""
+    from grader.contract.status import Status
+
+    if session.interrupted:
+        return 2
+    return int(any(record.status is not Status.OK for record in session.records))

@@ -1,0 +1,130 @@
+"""The evidence of a trial: its test predictions, from which tables and tests can be made again."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from grader.contract.errors import StoreError
+from grader.contract.record import Record
+from grader.contract.text import plain
+from grader.host.track import reuse_key
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+_DAMAGE = (
+    ValueError, KeyError, EOFError, OSError, MemoryError, NotImplementedError, RuntimeError,
+    zipfile.BadZipFile, zlib.error, SyntaxError,
+)  # fmt: skip
+_MAX_SAMPLES = 1 << 28  # of a test set; a forged header must not make the reader allocate the machine
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """Per test sample, in the order of the test set: what was predicted, and how good it was.
+
+    `predictions`: class index, uint8 or uint16 (N,); for regression float32 (N,) in target units.
+    `correct`: bool (N,), classification only. `squared_error`: float32 (N,), regression only.
+    """
+
+    predictions: npt.NDArray[np.generic]
+    correct: npt.NDArray[np.bool_] | None = None
+    squared_error: npt.NDArray[np.float32] | None = None
+
+
+def evidence_of(predictions: npt.NDArray[Any], targets: npt.NDArray[Any]) -> Evidence:
+    """Return the evidence of predictions (N,) or (N, 1) against targets of as many values.
+
+    Integer predictions are class indices, floating ones are regression in target units.
+    """
+    import numpy as np
+
+    predictions, targets = predictions.reshape(-1), targets.reshape(-1)
+    if predictions.shape != targets.shape:
+        raise ValueError(f"{len(predictions)} predictions for {len(targets)} targets")
+    if predictions.dtype.kind in "biu":
+        small = predictions.size == 0 or int(predictions.max()) < 256
+        dtype: type[np.generic] = np.uint8 if small else np.uint16
+        return Evidence(predictions.astype(dtype), correct=predictions == targets)
+    error = (predictions.astype(np.float64) - targets) ** 2
+    return Evidence(predictions.astype(np.float32), squared_error=error.astype(np.float32))
+
+
+def evidence_bytes(evidence: Evidence, record: Record) -> bytes:
+    """Return the file's bytes: a compressed npz without pickles, the same for the same evidence."""
+    import numpy as np
+
+    arrays: dict[str, Any] = {"predictions": evidence.predictions}
+    if evidence.correct is not None:
+        arrays["correct"] = np.packbits(evidence.correct)
+    if evidence.squared_error is not None:
+        arrays["squared_error"] = evidence.squared_error
+    file = io.BytesIO()
+    np.savez_compressed(file, allow_pickle=False, **arrays, of=np.frombuffer(_tie(record), np.uint8))
+    return file.getvalue()
+
+
+def read_evidence(path: Path, record: Record | None = None) -> Evidence:
+    """Read an evidence file. Raises StoreError with one line when it is missing or damaged.
+
+    With a record, also when the evidence is that of another run: a rerun that was killed between its
+    two renames leaves the old record beside the new evidence.
+    """
+    try:
+        evidence, tie = _load(path)
+    except FileNotFoundError:
+        raise StoreError(f"{plain(str(path))}: there is no evidence; run the trial again") from None
+    except _DAMAGE as error:
+        why = plain(str(error).split("\n")[0]) or type(error).__name__
+        raise StoreError(f"{plain(str(path))}: damaged evidence ({why}); run the trial again") from error
+    if record is not None and tie != _tie(record):
+        raise StoreError(f"{plain(str(path))}: evidence of another run than its record; run the trial again")
+    return evidence
+
+
+def _load(path: Path) -> tuple[Evidence, bytes]:
+    import numpy as np
+
+    with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+        if sum(info.file_size for info in archive.infolist()) > 16 * _MAX_SAMPLES:
+            raise ValueError("it claims to be larger than any evidence")
+    with np.load(path, allow_pickle=False) as arrays:
+        stored = {name: arrays[name] for name in arrays.files}
+    predictions = stored["predictions"]
+    if predictions.ndim != 1:
+        raise ValueError("predictions are not one-dimensional")
+    tie = stored["of"].tobytes()
+    if predictions.dtype.kind == "f":
+        return Evidence(predictions, squared_error=_squares(stored["squared_error"], len(predictions))), tie
+    if predictions.dtype not in (np.uint8, np.uint16):
+        raise ValueError(f"predictions are {predictions.dtype}")
+    return Evidence(predictions, correct=_bits(stored["correct"], len(predictions))), tie
+
+
+def _bits(packed: npt.NDArray[Any], count: int) -> npt.NDArray[np.bool_]:
+    import numpy as np
+
+    if packed.dtype != np.uint8 or packed.shape != ((count + 7) // 8,):
+        raise ValueError("as many bits as predictions were expected")
+    return np.unpackbits(packed, count=count).view(np.bool_)
+
+
+def _squares(squares: npt.NDArray[Any], count: int) -> npt.NDArray[np.float32]:
+    import numpy as np
+
+    if squares.dtype != np.float32 or squares.shape != (count,):
+        raise ValueError("as many squared errors as predictions were expected")
+    return squares
+
+
+def _tie(record: Record) -> bytes:
+    """What binds evidence to its record: the trial and its scores, so a bit-equal rerun fits as well."""
+    facts = (reuse_key(record).digest(), sorted(record.metrics.items()), record.correct)
+    return hashlib.sha256(ascii(facts).encode()).digest()

@@ -1,0 +1,76 @@
+"""The local executor: slots on this machine, each a thread that supervises one trial at a time."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from grader import hookimpl
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from grader.contract.trial import Device, Trial
+    from grader.host.executors import Executor
+    from grader.host.server import WorkerServer
+    from grader.host.supervise import Attempt, Listener, TaskData
+
+
+@hookimpl
+def grader_make_executor(
+    name: str, device: Device, imports: Sequence[str], listen: Listener
+) -> Executor | None:
+    """Provide `local`."""
+    return LocalExecutor(device, imports, listen) if name == "local" else None
+
+
+class LocalExecutor:
+    """Trials in worker processes of this machine, off one preloaded server."""
+
+    def __init__(
+        self, device: Device, imports: Sequence[str], listen: Listener, *, many: bool = False, slots: int = 1
+    ) -> None:
+        self.slots = slots
+        self._device_kind = device.kind
+        self._imports = tuple(imports)
+        self._many = many
+        self._listen = listen
+        self._cancelled = threading.Event()
+        self._lock = threading.Lock()
+        self._server = self._start()  # now, so that torch is imported while the data are prepared
+        self._pool = ThreadPoolExecutor(slots, thread_name_prefix="slot")
+
+    def submit(self, trial: Trial, data: TaskData) -> Future[Attempt]:
+        """Queue the trial for the next free slot."""
+        return self._pool.submit(self._run, trial, data)
+
+    def cancel(self) -> None:
+        """Kill the running workers; what waits is dropped."""
+        self._cancelled.set()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def close(self) -> None:
+        """Wait for the slots, then end the server."""
+        self._pool.shutdown(wait=True)
+        self._server.close()
+
+    def _run(self, trial: Trial, data: TaskData) -> Attempt:
+        from grader.host.places import host_secret
+        from grader.host.supervise import Supervisor
+
+        server = self._living_server()
+        return Supervisor(server, host_secret(), self._listen, self._cancelled.is_set).run(trial, data)
+
+    def _living_server(self) -> WorkerServer:
+        """The server; a new one where a submission, or the system, has killed the old."""
+        with self._lock:
+            if not self._server.alive:
+                self._server.close()
+                self._server = self._start()
+            return self._server
+
+    def _start(self) -> WorkerServer:
+        from grader.host.server import WorkerServer
+
+        return WorkerServer(device_kind=self._device_kind, imports=self._imports, many=self._many)

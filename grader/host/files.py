@@ -1,0 +1,57 @@
+"""Files written whole or not at all: a reader, or the next run after kill -9, never finds a part."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from grader.contract.errors import StoreError
+from grader.contract.text import plain
+
+SUFFIX = ".tmp"  # of a file in the making; its name also begins with a dot
+
+
+def stage(path: Path, data: bytes) -> Path:
+    """Write the data to a new file beside `path` and return it, on disk. OSError leaves nothing behind."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{SUFFIX}")
+    # mkstemp would make it readable by its owner alone, and a leaderboard is there to be shared.
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return temporary
+
+
+def replace(path: Path, data: bytes) -> None:
+    """Replace the file by this data, making its folder where needed. Raises StoreError with one line."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = stage(path, data)
+        try:
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise not_written(path, error) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring the folder's names to disk: a rename survives a power cut only then."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def not_written(path: Path, error: OSError) -> StoreError:
+    """The one line for a full disk, a folder that may not be written, and the like."""
+    why = error.strerror or type(error).__name__
+    return StoreError(f"cannot write {plain(str(path))}: {why}; what was there is unchanged")

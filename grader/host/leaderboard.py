@@ -1,0 +1,28 @@
+"""The leaderboard, made anew from its records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pluggy
+
+from grader.contract.record import TaskInfo
+from grader.host.rank import Standings, standings
+from grader.host.store import Store
+
+
+def regenerate(directory: Path, manager: pluggy.PluginManager) -> tuple[Standings, list[str], list[Path]]:
+    """Read the records below the directory, rank them, and have every plugin write its form.
+
+    Returns the standings, one line for each file that is no record, and the files that were written.
+    Raises StoreError when a file cannot be written.
+    """
+    records, problems = Store(directory).read()
+
+    def columns(task: TaskInfo) -> Sequence[str]:
+        return [name for names in manager.hook.grader_columns(task=task) for name in names]
+
+    ranked = standings(records, columns)
+    written = manager.hook.grader_write_leaderboard(standings=ranked, directory=directory)
+    return ranked, problems, sorted(path for paths in written for path in paths)

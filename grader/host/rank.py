@@ -1,0 +1,279 @@
+"""Records in, standings out: one table a track, one row a submission. A pure function, whatever the order."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+
+from grader.contract.record import Record, TaskInfo
+from grader.contract.status import Status
+from grader.host.track import Track, track
+
+Z95 = 1.959963984540054  # the normal distribution's 97.5 % quantile
+
+Columns = Callable[[TaskInfo], Sequence[str]]
+
+
+class Score(msgspec.Struct, frozen=True, kw_only=True):
+    """A number over the seeds that ended well."""
+
+    mean: float
+    std: float | None = None  # sample standard deviation; None for a single seed
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """One seed that did not end well."""
+
+    seed: int
+    status: Status
+    phase: str  # load, train, predict, score, or empty
+    reason: str
+    counted: bool  # False for a harness error: never held against the submission
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One submission in one track. Numbers are means over the seeds that ended well, None without any."""
+
+    rank: int | None = None  # None unless every counted seed ended well
+    name: str
+    model: str
+    loop: str
+    title: str
+    path: str
+    digest: str
+    status: str  # in words: ok, timeout, "1 of 3 failed: timeout"
+    ok: int  # seeds that ended well
+    counted: int  # seeds that ran, harness errors left out
+    seeds: tuple[int, ...]  # those that ended well
+    metrics: dict[str, Score]
+    interval: tuple[float, float] | None = None  # 95 % over test samples, of these weights: one seed only
+    train_seconds: float | None = None
+    samples_per_second: float | None = None
+    epochs: float | None = None
+    parameters: int | None = None
+    weights_bytes: int | None = None
+    max_rss: int | None = None
+    failures: tuple[Failure, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+class Table(msgspec.Struct, frozen=True, kw_only=True):
+    """One track: what was the same for all, and its rows from the best down."""
+
+    track: Track
+    task: TaskInfo
+    columns: tuple[str, ...]  # metrics to show, the primary one first
+    rows: tuple[Row, ...]
+    superseded: dict[str, int]  # records left out because the submission's files have changed since, by name
+    reruns: int  # records left out because a later run of the same files and seed is there
+    devices: tuple[str, ...]  # processors or accelerators it ran on, with threads
+    torch: tuple[str, ...]
+    alongside: int  # at most so many other trials ran beside one of these
+
+
+class Standings(msgspec.Struct, frozen=True, kw_only=True):
+    """All tables, in the order of their tracks."""
+
+    tables: tuple[Table, ...]
+
+
+def standings(records: Iterable[Record], columns: Columns | None = None) -> Standings:
+    """Rank the records. `columns` names metrics to show beside the built-in ones, by task."""
+    tracks: dict[Track, list[Record]] = {}
+    for record in records:
+        tracks.setdefault(track(record), []).append(record)
+    return Standings(tables=tuple(_table(key, tracks[key], columns) for key in sorted(tracks)))
+
+
+def wilson(correct: int, samples: int, z: float = Z95) -> tuple[float, float] | None:
+    """Wilson's score interval for a fraction (E. B. Wilson, JASA 22, 1927). None where it has no meaning."""
+    if not 0 <= correct <= samples or samples == 0:
+        return None
+    share, square = correct / samples, z * z
+    centre = share + square / (2 * samples)
+    spread = z * math.sqrt(share * (1 - share) / samples + square / (4 * samples * samples))
+    scale = 1 + square / samples
+    # rounding must not push an edge beyond the fraction itself, nor beyond 0 and 1
+    return max(0.0, min(share, (centre - spread) / scale)), min(1.0, max(share, (centre + spread) / scale))
+
+
+def score(values: Sequence[float]) -> Score:
+    """Mean and sample standard deviation, exactly rounded: the order of the values does not matter."""
+    mean = math.fsum(value / len(values) for value in values)
+    if len(values) < 2:
+        return Score(mean=values[0])
+    spread = math.hypot(*sorted(value - mean for value in values)) / math.sqrt(len(values) - 1)
+    return Score(mean=mean, std=spread if math.isfinite(spread) else None)
+
+
+def _table(key: Track, records: Sequence[Record], columns: Columns | None) -> Table:
+    task = max(records, key=lambda record: (record.finished, ascii(record.task))).task
+    current, superseded = _current(records)
+    groups: dict[tuple[str, str, str], dict[int, list[Record]]] = {}
+    for record in current:
+        who = record.submission
+        groups.setdefault((who.name, who.model, who.loop), {}).setdefault(record.seed, []).append(record)
+    chosen = [[_latest(seeds[seed]) for seed in sorted(seeds)] for seeds in groups.values()]
+    used = [record for seeds in chosen for record in seeds]
+    rows = _ordered([_row(seeds, task) for seeds in chosen], task)
+    return Table(
+        track=key,
+        task=task,
+        columns=_shown(rows, task, columns(task) if columns else ()),
+        rows=rows,
+        superseded=superseded,
+        reruns=len(current) - len(used),
+        devices=tuple(sorted({_device(record) for record in used})),
+        torch=tuple(sorted({record.environment.torch for record in used})),
+        alongside=max(record.alongside for record in used),
+    )
+
+
+def _current(records: Iterable[Record]) -> tuple[list[Record], dict[str, int]]:
+    """The records of each name's newest digest, and how many of older ones each name has."""
+    newest: dict[str, tuple[str, str]] = {}
+    for record in records:
+        name, stamp = record.submission.name, (record.finished, record.submission.digest)
+        newest[name] = max(newest.get(name, stamp), stamp)
+    current, old = [], Counter[str]()
+    for record in records:
+        name = record.submission.name
+        if record.submission.digest == newest[name][1]:
+            current.append(record)
+        else:
+            old[name] += 1
+    return current, dict(sorted(old.items()))
+
+
+def _latest(runs: Sequence[Record]) -> Record:
+    """Of several runs of one seed the latest counts, but a harness error never displaces a result."""
+    if len(runs) == 1:
+        return runs[0]
+
+    def age(run: Record) -> tuple[bool, str, str]:
+        return run.status != Status.HARNESS_ERROR, run.finished, ascii(run)
+
+    return max(runs, key=age)
+
+
+def _row(runs: Sequence[Record], task: TaskInfo) -> Row:
+    good = [run for run in runs if _good(run, task)]
+    failures = tuple(_failure(run, task) for run in runs if not _good(run, task))
+    counted = len(good) + sum(failure.counted for failure in failures)
+    who = runs[0].submission
+    models = [run.model for run in (good or runs) if run.model]
+    return Row(
+        name=who.name,
+        model=who.model,
+        loop=who.loop,
+        title=who.title,
+        path=who.path,
+        digest=who.digest,
+        status=_status(len(good), counted, failures),
+        ok=len(good),
+        counted=counted,
+        seeds=tuple(run.seed for run in good),
+        metrics=_metrics(good),
+        interval=_interval(good, task),
+        train_seconds=_mean(run.timing.train_seconds for run in good),
+        samples_per_second=_mean(run.usage.samples_per_second for run in good),
+        epochs=_mean(run.usage.epochs for run in good),
+        parameters=models[0].parameters if models else None,
+        weights_bytes=models[0].weights_bytes if models else None,
+        max_rss=max((run.usage.max_rss for run in good if run.usage.max_rss is not None), default=None),
+        failures=failures,
+        notes=tuple(dict.fromkeys(note for run in runs for note in run.notes)),
+    )
+
+
+def _good(run: Record, task: TaskInfo) -> bool:
+    return run.status == Status.OK and task.metric in run.metrics
+
+
+def _failure(run: Record, task: TaskInfo) -> Failure:
+    """A record that says ok and lacks the metric it is ranked by is the harness's fault (or was edited)."""
+    lacking = run.status == Status.OK
+    return Failure(
+        seed=run.seed,
+        status=Status.HARNESS_ERROR if lacking else run.status,
+        phase=run.phase or "",
+        reason=f"the record has no {task.metric}" if lacking else run.reason,
+        counted=not lacking and run.status != Status.HARNESS_ERROR,
+    )
+
+
+def _status(ok: int, counted: int, failures: Sequence[Failure]) -> str:
+    kinds = dict.fromkeys(failure.status.replace("_", " ") for failure in failures if failure.counted)
+    spared = sum(not failure.counted for failure in failures)
+    words = "ok" if ok else ""
+    if kinds and ok:
+        words = f"{counted - ok} of {counted} failed: {', '.join(kinds)}"
+    elif kinds:
+        words = ", ".join(kinds)
+    if not spared:
+        return words
+    excuse = "harness error, not held against it"
+    return f"{words}; seeds left out: {spared} ({excuse})" if words else excuse
+
+
+def _metrics(good: Sequence[Record]) -> dict[str, Score]:
+    """Scores of the metrics that every seed has, by name."""
+    names = set.intersection(*(set(run.metrics) for run in good)) if good else set[str]()
+    return {name: score([run.metrics[name] for run in good]) for name in sorted(names)}
+
+
+def _interval(good: Sequence[Record], task: TaskInfo) -> tuple[float, float] | None:
+    if len(good) != 1 or good[0].correct is None or task.metric != "accuracy":
+        return None
+    return wilson(good[0].correct, task.test_samples)
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return score(known).mean if known else None
+
+
+def _ordered(rows: Sequence[Row], task: TaskInfo) -> tuple[Row, ...]:
+    """Complete rows by mean, ranked; then those with a failed seed, then the spared, then the failed."""
+    sign = -1.0 if task.higher_is_better else 1.0
+
+    def place(row: Row) -> tuple[int, float, str, str, str]:
+        mean = sign * row.metrics[task.metric].mean if row.ok else 0.0
+        return _group(row), mean, row.name, row.model, row.loop
+
+    ordered = sorted(rows, key=place)
+    complete = [row for row in ordered if _group(row) == 0]
+    ranked = [
+        msgspec.structs.replace(row, rank=rank)
+        for row, rank in zip(complete, _ranks(complete, task.metric), strict=True)
+    ]
+    return (*ranked, *ordered[len(ranked) :])
+
+
+def _group(row: Row) -> int:
+    if row.ok:
+        return 0 if row.ok == row.counted else 1
+    return 3 if row.counted else 2
+
+
+def _ranks(rows: Sequence[Row], metric: str) -> list[int]:
+    """The ranks of complete rows, best first: 1 + the number of rows with a strictly better mean."""
+    ranks: list[int] = []
+    for index, row in enumerate(rows):
+        tied = index > 0 and row.metrics[metric].mean == rows[index - 1].metrics[metric].mean
+        ranks.append(ranks[-1] if tied else index + 1)
+    return ranks
+
+
+def _shown(rows: Sequence[Row], task: TaskInfo, further: Sequence[str]) -> tuple[str, ...]:
+    wanted = dict.fromkeys((task.metric, "loss", "mse", "mae", "r2", *further))
+    there = {name for row in rows for name in row.metrics}
+    return tuple(name for name in wanted if name in there or name == task.metric)
+
+
+def _device(record: Record) -> str:
+    threads = record.device.threads
+    return f"{record.device.name} ({threads} thread{'s' if threads != 1 else ''})"

@@ -1,0 +1,52 @@
+"""leaderboard.json: the standings for programs, at full precision.
+
+One object: `schema` (1; raised when a reader would misread a newer form), `grader` (always
+"leaderboard", to tell the file by) and `tables`, one for each track and ordered by it. A table has
+
+- `track`: `task, digest` (of the data), `budget, device, isolation, rules, processor, threads`; the last
+  two are "" and 0 where the budget sets no seconds;
+- `task`: `name, digest, kind, metric, higher_is_better, train_samples, test_samples, classes`;
+- `columns`: the metrics that people are shown, the primary one first;
+- `rows`, best first: `rank` (null unless every counted seed ended well), `name, model, loop, title, path,
+  digest, status` (in words), `ok` and `counted` (seeds), `seeds`, `metrics` (name to `mean` and `std`, null
+  for one seed), `interval` (95 %, Wilson, one seed only, else null), `train_seconds, samples_per_second,
+  epochs, parameters, weights_bytes, max_rss` (null when unknown), `failures` (`seed, status, phase,
+  reason, counted`) and `notes`;
+- `superseded` (name to number of records of older digests), `reruns`, `devices`, `torch`, `alongside`.
+
+Fractions are 0 to 1, times in seconds, sizes in bytes. Text is as submissions wrote it: escape it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from grader import hookimpl
+from grader.host.files import replace
+from grader.host.rank import Standings, Table
+
+SCHEMA = 1
+
+
+class Leaderboard(msgspec.Struct, frozen=True, kw_only=True):
+    """The file, as this module's docstring has it."""
+
+    schema: int = SCHEMA
+    grader: str = "leaderboard"
+    tables: tuple[Table, ...]
+
+
+@hookimpl
+def grader_write_leaderboard(standings: Standings, directory: Path) -> list[Path]:
+    """Write leaderboard.json."""
+    path = directory / "leaderboard.json"
+    replace(path, document(standings))
+    return [path]
+
+
+def document(standings: Standings) -> bytes:
+    """The file's bytes."""
+    compact = msgspec.json.encode(Leaderboard(tables=standings.tables), order="deterministic")
+    return msgspec.json.format(compact, indent=2) + b"\n"

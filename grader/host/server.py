@@ -1,0 +1,128 @@
+"""The host's handle on the worker server: started once a session, asked for one worker a phase."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+
+from grader.contract.errors import GraderError
+from grader.host.workers import WorkerProcess
+
+_START_LIMIT = 120.0  # seconds; a cold import of torch from a slow disk took 20
+
+# libraries that submissions import and that cost every fork what importing them takes
+_WORTH_PRELOADING = {"torchvision", "torchmetrics", "sklearn", "scipy", "pandas", "einops", "timm"}
+
+_PASSED_ON = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TZ", "CUDA_HOME", "NVIDIA_VISIBLE_DEVICES")
+
+
+class ServerError(GraderError):
+    """The worker server could not start, or is gone: our trouble, no submission's."""
+
+    exit_code = 3
+
+
+class WorkerServer:
+    """One process that has torch preloaded and forks workers. Started at once, waited for when first used."""
+
+    def __init__(self, *, device_kind: str, imports: Iterable[str] = (), many: bool = False) -> None:
+        self._lock = threading.Lock()
+        self._ready = False
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the server
+        self._control, theirs = socket.socketpair()
+        options = {
+            "preload": sorted(_WORTH_PRELOADING.intersection(imports)),
+            "cpu": device_kind == "cpu",
+            "many": many,  # half a second at the start that saves each trial 40 ms
+        }
+        with theirs:
+            self._process = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-I",
+                    "-m",
+                    "grader.worker.server",
+                    str(theirs.fileno()),
+                    json.dumps(options),
+                ],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=self._log,
+                stderr=self._log,
+                env=_environment(device_kind),
+                start_new_session=True,  # Ctrl-C is the host's to handle
+                cwd=Path("/"),
+            )
+
+    def spawn(self, phase: bytes) -> WorkerProcess:
+        """Return a fresh worker for `b"T"` (train) or `b"P"` (predict). Raises ServerError."""
+        with self._lock:
+            self._wait_until_ready()
+            status, status_there = socket.socketpair()
+            channel, channel_there = socket.socketpair()
+            output, output_there = os.pipe()
+            theirs = [status_there.fileno(), channel_there.fileno(), output_there]
+            try:
+                socket.send_fds(self._control, [phase], theirs)
+            except OSError as error:
+                raise ServerError(f"the worker server is gone: {self._last_words() or error}") from None
+            finally:
+                status_there.close()
+                channel_there.close()
+                os.close(output_there)
+        return WorkerProcess(status, channel, output)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the server still runs."""
+        return self._process.poll() is None
+
+    def close(self) -> None:
+        """End the server and with it every worker. May be called twice."""
+        self._control.close()
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._log.close()
+
+    def _wait_until_ready(self) -> None:
+        if self._ready:
+            return
+        self._control.settimeout(_START_LIMIT)
+        with contextlib.suppress(OSError):
+            self._ready = self._control.recv(1) == b"R"
+        self._control.settimeout(None)
+        if not self._ready:
+            raise ServerError(f"the worker server did not start: {self._last_words() or 'no word from it'}")
+
+    def _last_words(self) -> str:
+        self._log.seek(0)
+        lines = self._log.read().decode(errors="replace").split("\n")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+
+def _environment(device_kind: str) -> dict[str, str]:
+    """A clean environment: nothing of the user's reaches a worker but what is named here."""
+    environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if device_kind != "cuda":
+        environment["CUDA_VISIBLE_DEVICES"] = ""
+    elif visible is not None:
+        environment["CUDA_VISIBLE_DEVICES"] = visible
+    return environment | {
+        "PYTHONHASHSEED": "0",  # the order of sets must not differ between two runs
+        # spinning OpenMP threads make two trials at once 8 to 50 times slower; this costs 6 % alone
+        "GOMP_SPINCOUNT": "1000",
+        "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # what --deterministic needs; must stand before CUDA starts
+        "PYTORCH_NVML_BASED_CUDA_CHECK": "1",  # is_available() without initialising CUDA
+    }

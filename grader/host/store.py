@@ -1,0 +1,242 @@
+"""Records on disk: `<leaderboard>/records/<task>/<stem>.json`, each with its evidence beside it."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from grader.contract.errors import StoreError
+from grader.contract.record import SCHEMA, Record
+from grader.contract.text import plain
+from grader.host.evidence import Evidence, evidence_bytes, evidence_of, read_evidence
+from grader.host.files import SUFFIX, not_written, stage, sync_folder
+from grader.host.track import ReuseKey, Track, reuse_key, track
+
+__all__ = [
+    "Evidence", "ReuseKey", "Store", "StoreError", "Track",
+    "evidence_of", "read_evidence", "read_record", "reuse_key", "stem", "track",
+]  # fmt: skip
+
+_MAX_RECORD = 1 << 26  # bytes; a record's parts are all bounded far below
+_LEFT_OVER = 3600  # seconds after which a temporary file's writer is taken for dead
+_UNSAFE = re.compile(r"[^\w.+=-]+")
+
+
+class Store:
+    """The records of one leaderboard folder. Any number of processes may write and read at once."""
+
+    def __init__(self, directory: Path | str) -> None:
+        self.directory = Path(directory)
+        self.records = self.directory / "records"
+        self._swept: set[Path] = set()
+
+    def path(self, record: Record) -> Path:
+        """Where this record stands, or would."""
+        return self.records / _safe(record.task.name) / f"{stem(record)}.json"
+
+    def write(self, record: Record, evidence: Evidence | None = None) -> Path:
+        """Store a record and its evidence in place of those of the same reuse key; return its path.
+
+        A failed trial has no evidence. Raises StoreError with one line, and what was there stays, when
+        the disk is full, the folder cannot be written, or the record holds a NaN or infinite number.
+        """
+        path = self.path(record)
+        data = _encoded(record)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with _locked(path.parent):
+                self._sweep(path.parent)
+                _replace(path, data, evidence_bytes(evidence, record) if evidence else None)
+                sync_folder(path.parent)
+        except OSError as error:
+            raise not_written(path, error) from error
+        return path
+
+    def evidence(self, record: Record) -> Evidence:
+        """Read a record's evidence. Raises StoreError when it is missing, damaged, or another run's."""
+        return read_evidence(self.path(record).with_suffix(".npz"), record)
+
+    def read(self) -> tuple[list[Record], list[str]]:
+        """Return all records, by path, and one line for each file that is none.
+
+        A file that is old, newer, truncated or foreign is named and left alone. No folder, no records.
+        """
+        records: list[Record] = []
+        problems: list[str] = []
+        for path in _files(self.records, problems):
+            try:
+                records.append(read_record(path))
+            except StoreError as error:
+                problems.append(f"{error}; left alone")
+        return records, problems
+
+    def _sweep(self, folder: Path) -> None:
+        """Remove what writers that were killed left behind. Once a folder: it costs a listing."""
+        if folder in self._swept:
+            return
+        self._swept.add(folder)
+        for path in folder.glob(f".*{SUFFIX}"):
+            with contextlib.suppress(OSError):
+                if time.time() - path.stat().st_mtime > _LEFT_OVER:
+                    path.unlink()
+
+
+def stem(record: Record) -> str:
+    """The name of a record's files: for people the submission and seed, for the rest the reuse key."""
+    return f"{_safe(record.submission.name)}-s{record.seed}-{reuse_key(record).digest()[:10]}"
+
+
+def read_record(path: Path | str) -> Record:
+    """Read one record. Raises StoreError with one line that says what is wrong with the file."""
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - the hot path: plain strings
+            if os.fstat(file.fileno()).st_size > _MAX_RECORD:
+                raise StoreError(f"{plain(str(path))}: too large to be a record")
+            data = file.read()
+    except OSError as error:
+        raise StoreError(f"{plain(str(path))}: cannot be read ({error.strerror})") from error
+    try:
+        record = _DECODER.decode(data)
+    except (ValueError, RecursionError) as error:
+        raise StoreError(f"{plain(str(path))}: {_complaint(data, error)}") from error
+    if record.schema != SCHEMA:
+        raise StoreError(f"{plain(str(path))}: {_other_schema(record.schema)}")
+    return record
+
+
+class _Header(msgspec.Struct):
+    """All that can be asked of a file of another schema."""
+
+    schema: int | None = None
+
+
+_DECODER = msgspec.json.Decoder(Record)
+_HEADER = msgspec.json.Decoder(_Header)
+
+
+def _complaint(data: bytes, error: Exception) -> str:
+    if not data.strip():
+        return "an empty file"
+    if isinstance(error, UnicodeDecodeError):
+        return "not a record (it is no UTF-8 text)"
+    try:
+        schema = _HEADER.decode(data).schema
+    except msgspec.ValidationError:
+        return "not a record of grader (foreign JSON)"
+    except (ValueError, RecursionError) as broken:
+        return f"truncated, or no JSON at all ({plain(str(broken))})"
+    if schema is None:
+        return "not a record of grader (it has no schema)"
+    return _other_schema(schema) if schema != SCHEMA else f"not a whole record ({plain(str(error))})"
+
+
+def _other_schema(schema: int) -> str:
+    if schema > SCHEMA:
+        return (
+            f"written by a newer grader (schema {schema}, this one reads {SCHEMA}); update grader to rank it"
+        )
+    return f"written by an older grader (schema {schema}, this one reads {SCHEMA}); run the trial again"
+
+
+def _files(folder: Path, problems: list[str]) -> Iterator[str]:
+    """The paths of all `*.json` of the folder and its subfolders, in order: strings, on the hot path."""
+    try:
+        with os.scandir(folder) as entries:
+            found = sorted(entries, key=lambda entry: entry.name)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        problems.append(f"{plain(str(folder))}: cannot be listed ({error.strerror}); left alone")
+        return
+    for entry in found:
+        if entry.name.startswith("."):
+            continue  # temporary files of a writer, and what file managers leave
+        if entry.is_dir(follow_symlinks=False):
+            yield from _files(Path(entry.path), problems)
+        elif entry.name.endswith(".json"):
+            if entry.is_file():
+                yield entry.path
+            else:
+                problems.append(f"{plain(entry.path)}: no regular file; left alone")
+
+
+def _replace(path: Path, data: bytes, proof: bytes | None) -> None:
+    """Put both files in place: both are on disk before the first of two renames, evidence first.
+
+    So a full disk changes nothing, and a record never stands without its evidence.
+    """
+    evidence = path.with_suffix(".npz")
+    staged: list[tuple[Path, Path]] = []
+    try:
+        if proof is not None:
+            staged.append((stage(evidence, proof), evidence))
+        staged.append((stage(path, data), path))
+        for temporary, final in staged:
+            temporary.replace(final)
+    finally:
+        for temporary, _ in staged:
+            temporary.unlink(missing_ok=True)
+    if proof is None:
+        evidence.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """One writer a folder at a time, so that two runs of one trial do not mix record and evidence.
+
+    The lock is on the folder itself: no file of its own, and the kernel frees it on kill -9. Where the
+    file system has none (some network ones), the tie between record and evidence still tells.
+    """
+    import fcntl
+
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _safe(name: str) -> str:
+    """The name as part of a file name: letters of any script and `.+=-_`, no leading dot, short."""
+    return _UNSAFE.sub("_", name).lstrip(".-")[:40] or "unnamed"
+
+
+def _encoded(record: Record) -> bytes:
+    """The file's bytes. Raises StoreError for a value that JSON, or the record's own types, do not have."""
+    try:
+        plain = _clean(msgspec.to_builtins(record, enc_hook=_plain_number), "")
+        checked = msgspec.convert(plain, Record)
+    except (TypeError, ValueError) as error:
+        name = plain(record.submission.name)
+        raise StoreError(f"the record of {name} (seed {record.seed}) cannot be stored: {error}") from error
+    return msgspec.json.format(msgspec.json.encode(checked, order="deterministic"), indent=2) + b"\n"
+
+
+def _plain_number(value: Any) -> Any:
+    """A metric that a plugin computed may be a numpy scalar."""
+    if hasattr(value, "item"):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} is no plain value")
+
+
+def _clean(value: Any, place: str) -> Any:
+    """Refuse NaN and infinity (msgspec would write null); write out surrogates, which UTF-8 lacks."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{place.lstrip('.')} is {value}")
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(value, dict):
+        return {_clean(key, place): _clean(part, f"{place}.{key}") for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_clean(part, place) for part in value]
+    return value

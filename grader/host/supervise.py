@@ -1,0 +1,320 @@
+"""A trial, phase by phase: load and train in one worker, predict in a second, under the host's clock.
+
+Nothing here knows a test target: what comes out is an Attempt, whose outputs `score` holds against
+them. So an attempt may as well be made on another machine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from grader.contract import memory
+from grader.contract.events import Done, FileInfo, Order, Progress, Ready, Start
+from grader.contract.record import CurvePoint
+from grader.contract.status import Phase, Status
+from grader.host.workers import PhaseEnded, Timeout, WorkerProcess
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from grader.contract.events import Exited
+    from grader.contract.task import Task
+    from grader.contract.trial import Trial
+    from grader.host.server import WorkerServer
+
+Listener = Callable[["Trial", str, CurvePoint | None], None]
+
+UNCHANGED = "training changed no parameter"  # said in checks
+SAMPLE = 256  # test inputs that the untrained model predicts
+_MAX_POINTS = 2000  # of a curve
+_SOON = 1.0  # seconds before the limit within which a loader that ended explains a timeout
+_PROBE_TOLERANCE = 1e-3  # relative and absolute, between the trained model's outputs and the reloaded one's
+
+
+class TaskData(Protocol):
+    """What a trial needs of a prepared task; the test targets are not among it."""
+
+    task: Task
+    test_inputs: npt.NDArray[np.generic]  # (N, *input_shape)
+    probe_inputs: npt.NDArray[np.generic]  # the first training inputs
+
+    def train_files(self) -> Sequence[tuple[FileInfo, int]]:
+        """Descriptors of sealed files: train_inputs, train_targets."""
+
+
+@dataclass
+class Attempt:
+    """What a trial did, before it is scored. Arrays are float32, in the test set's own order."""
+
+    trial: Trial
+    status: Status = Status.OK
+    phase: Phase | None = None
+    reason: str = ""
+    detail: str = ""
+    output: str = ""
+    load_seconds: float | None = None
+    train_seconds: float | None = None
+    predict_seconds: float | None = None
+    train_cpu_seconds: float | None = None
+    max_rss: int | None = None
+    ready: Ready | None = None
+    done: Done | None = None
+    last_point: CurvePoint | None = None
+    curve: list[CurvePoint] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    logits: npt.NDArray[np.float32] | None = None  # (N, outputs)
+    sample: npt.NDArray[np.int64] | None = None  # test positions that the untrained model predicted
+    sample_logits: npt.NDArray[np.float32] | None = None
+
+
+class Supervisor:
+    """Runs trials, one at a time, on a worker server. `secret` orders the test inputs."""
+
+    def __init__(
+        self, server: WorkerServer, secret: bytes, listen: Listener, cancelled: Callable[[], bool]
+    ) -> None:
+        self._server = server
+        self._secret = secret
+        self._listen = listen
+        self._cancelled = cancelled
+
+    def run(self, trial: Trial, data: TaskData) -> Attempt:
+        """Return what became of the trial. Raises Cancelled, and ServerError when there is no server."""
+        attempt = Attempt(trial)
+        with contextlib.ExitStack() as stack:
+            try:
+                weights, probe = self._train(attempt, data, stack)
+                self._predict(attempt, data, weights, probe, stack)
+            except PhaseEnded as end:
+                attempt.status, attempt.reason, attempt.detail = end.status, end.reason, end.detail
+        if attempt.status is Status.OK:
+            attempt.phase = None
+        return attempt
+
+    def _train(
+        self, attempt: Attempt, data: TaskData, stack: contextlib.ExitStack
+    ) -> tuple[int, npt.NDArray[np.float32]]:
+        """Return the sealed weights, and the trained model's outputs on the probe."""
+        trial = attempt.trial
+        weights = _file(stack, "weights")
+        probe_shape = (len(data.probe_inputs), trial.task.outputs)
+        probe_outputs = _result_file(stack, "probe_outputs", probe_shape)
+        files = [
+            *data.train_files(),
+            _array_file(stack, "probe_inputs", data.probe_inputs),
+            (FileInfo("probe_outputs", "float32", probe_shape), probe_outputs),
+            (FileInfo("weights", "uint8", ()), weights),
+        ]
+        with self._worker(attempt, b"T") as worker:
+            attempt.ready = self._load(attempt, worker)
+            attempt.done = self._on_the_clock(attempt, worker, files)
+        attempt.notes += attempt.done.notes
+        if attempt.done.changed is False:
+            attempt.notes.append(UNCHANGED)
+        _seal(weights, "weights")
+        if os.fstat(weights).st_size > trial.limits.weights:
+            raise PhaseEnded(
+                Status.VIOLATION,
+                f"the weights take {os.fstat(weights).st_size} bytes; {trial.limits.weights} are allowed",
+            )
+        return weights, _result(probe_outputs, probe_shape)
+
+    def _on_the_clock(
+        self, attempt: Attempt, worker: WorkerProcess, files: list[tuple[FileInfo, int]]
+    ) -> Done:
+        attempt.phase = Phase.TRAIN
+        trial = attempt.trial
+        self._listen(trial, Phase.TRAIN, None)
+        cpu_before = worker.cpu_seconds()
+        started = time.monotonic()
+        ended_at: list[float] = []
+
+        def on_progress(progress: Progress) -> None:
+            if progress.exhausted and not ended_at:
+                ended_at.append(time.monotonic() - started)
+            self._progress(attempt, progress)
+
+        worker.send(Order(files=tuple(info for info, _ in files), started=started), [fd for _, fd in files])
+        try:
+            return worker.wait(Done, started + trial.train_limit, on_progress, self._cancelled)
+        except Timeout:
+            raise _train_timeout(trial, ended_at) from None
+        finally:
+            attempt.train_seconds = time.monotonic() - started
+            cpu_after = worker.cpu_seconds()
+            if cpu_before is not None and cpu_after is not None:
+                attempt.train_cpu_seconds = cpu_after - cpu_before
+
+    def _predict(
+        self,
+        attempt: Attempt,
+        data: TaskData,
+        weights: int,
+        probe: npt.NDArray[np.float32],
+        stack: contextlib.ExitStack,
+    ) -> None:
+        trial, outputs = attempt.trial, attempt.trial.task.outputs
+        order = secret_order(self._secret, trial, len(data.test_inputs))
+        sample = order[:SAMPLE]
+        shapes = {"logits": len(order), "sample_outputs": len(sample), "probe_outputs": len(probe)}
+        results = {name: _result_file(stack, name, (rows, outputs)) for name, rows in shapes.items()}
+        files = [
+            _array_file(stack, "test_inputs", data.test_inputs[order]),
+            _array_file(stack, "sample_inputs", data.test_inputs[sample]),
+            _array_file(stack, "probe_inputs", data.probe_inputs),
+            (FileInfo("weights", "uint8", ()), weights),
+            *((FileInfo(name, "float32", (shapes[name], outputs)), fd) for name, fd in results.items()),
+        ]
+        with self._worker(attempt, b"P") as worker:
+            self._load(attempt, worker)
+            self._predict_in(attempt, worker, files)
+        read = {name: _result(fd, (shapes[name], outputs)) for name, fd in results.items()}
+        _compare_probe(probe, read["probe_outputs"])
+        attempt.logits = np.empty_like(read["logits"])
+        attempt.logits[order] = read["logits"]
+        attempt.sample, attempt.sample_logits = sample, read["sample_outputs"]
+
+    def _predict_in(self, attempt: Attempt, worker: WorkerProcess, files: list[tuple[FileInfo, int]]) -> None:
+        attempt.phase = Phase.PREDICT
+        trial = attempt.trial
+        self._listen(trial, Phase.PREDICT, None)
+        started = time.monotonic()
+        worker.send(Order(files=tuple(info for info, _ in files)), [fd for _, fd in files])
+        try:
+            worker.wait(Done, started + trial.limits.predict, lambda _: None, self._cancelled)
+        except Timeout:
+            raise PhaseEnded(
+                Status.TIMEOUT, f"killed after {trial.limits.predict:g} s of predicting (limits.predict)"
+            ) from None
+        finally:
+            attempt.predict_seconds = time.monotonic() - started
+
+    def _load(self, attempt: Attempt, worker: WorkerProcess) -> Ready:
+        first = attempt.load_seconds is None
+        if first:
+            attempt.phase = Phase.LOAD
+            self._listen(attempt.trial, Phase.LOAD, None)
+        started = time.monotonic()
+        limit = attempt.trial.limits.load
+        try:
+            return worker.wait(Ready, started + limit, lambda _: None, self._cancelled)
+        except Timeout:
+            raise PhaseEnded(
+                Status.TIMEOUT,
+                f"killed after {limit:g} s of importing the file and building the model (limits.load): "
+                "training belongs into train(), which gets train_data and train_loader",
+            ) from None
+        finally:
+            if first:
+                attempt.load_seconds = time.monotonic() - started
+
+    def _progress(self, attempt: Attempt, progress: Progress) -> None:
+        attempt.last_point = progress.point
+        if progress.keep and len(attempt.curve) < _MAX_POINTS:
+            attempt.curve.append(progress.point)
+        self._listen(attempt.trial, Phase.TRAIN, progress.point)
+
+    @contextlib.contextmanager
+    def _worker(self, attempt: Attempt, phase: bytes) -> Iterator[WorkerProcess]:
+        """A worker with its scratch folder; when this ends, nothing of it is left."""
+        scratch = tempfile.mkdtemp(prefix="grader-")
+        worker = self._server.spawn(phase)
+        worker.output_limit = attempt.trial.limits.output
+        try:
+            worker.send(Start(trial=attempt.trial, scratch=scratch))
+            yield worker
+        finally:
+            exited = worker.stop()
+            self._account(attempt, worker, exited, phase)
+            shutil.rmtree(scratch, ignore_errors=True)
+
+    def _account(self, attempt: Attempt, worker: WorkerProcess, exited: Exited | None, phase: bytes) -> None:
+        text = worker.output.decode(errors="replace")
+        attempt.output = (attempt.output + text)[-attempt.trial.limits.output :]
+        if exited is not None and phase == b"T":
+            attempt.max_rss = exited.max_rss
+
+
+def secret_order(secret: bytes, trial: Trial, samples: int) -> npt.NDArray[np.int64]:
+    """Return the order in which a trial sees the test inputs: the same again for the same code and seed."""
+    key = f"{trial.submission.digest} {trial.task.digest} {trial.seed}".encode()
+    seed = int.from_bytes(hmac.digest(secret, key, hashlib.sha256))
+    return np.random.default_rng(seed).permutation(samples)
+
+
+def _train_timeout(trial: Trial, ended_at: list[float]) -> PhaseEnded:
+    limit = trial.train_limit
+    asked = f"budget {trial.budget} + {limit - trial.budget.seconds:g} s" if trial.budget.seconds else ""
+    reason = f"killed after {limit:g} s of training ({asked or 'limits.train'})"
+    if ended_at and limit - ended_at[0] > _SOON / 2:
+        reason += (
+            f": the loader had ended {limit - ended_at[0]:.1f} s before, and train had not returned; loop "
+            "over train_loader afresh each epoch (no itertools.cycle, no prefetching thread), and catch no "
+            "BudgetExhausted"
+        )
+    elif ended_at:
+        reason += ": the loader had ended, and what came after it took too long"
+    else:
+        reason += (
+            ": the loop had not reached the end of its budget; take batches from train_loader, "
+            "or call budget.step(len(batch)) at each step"
+        )
+    return PhaseEnded(Status.TIMEOUT, reason)
+
+
+def _compare_probe(trained: npt.NDArray[np.float32], reloaded: npt.NDArray[np.float32]) -> None:
+    """The reloaded weights must do what the trained model did. NaN equals NaN here: scoring names it."""
+    if np.allclose(trained, reloaded, rtol=_PROBE_TOLERANCE, atol=_PROBE_TOLERANCE, equal_nan=True):
+        return
+    worst = float(np.nanmax(np.abs(trained - reloaded)))
+    raise PhaseEnded(
+        Status.INVALID,
+        f"saved and loaded again, the model gives other outputs than when trained (by up to {worst:.3g}): it "
+        "keeps state outside state_dict() (use parameters or register_buffer), or predict is random",
+    )
+
+
+def _file(stack: contextlib.ExitStack, name: str, size: int = 0) -> int:
+    fd = memory.create(name, size)
+    stack.callback(os.close, fd)
+    return fd
+
+
+def _array_file(
+    stack: contextlib.ExitStack, name: str, array: npt.NDArray[np.generic]
+) -> tuple[FileInfo, int]:
+    fd = memory.of_array(name, array)
+    stack.callback(os.close, fd)
+    return FileInfo(name, str(array.dtype), array.shape), fd
+
+
+def _result_file(stack: contextlib.ExitStack, name: str, shape: tuple[int, ...]) -> int:
+    fd = _file(stack, name, 4 * int(np.prod(shape)))
+    memory.fix_size(fd)
+    return fd
+
+
+def _result(fd: int, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
+    """Read what a worker left, at the host's own shape and type, once nobody can change it any more."""
+    _seal(fd, "predictions")
+    return memory.read_array(fd, "float32", shape).astype(np.float32, copy=False)
+
+
+def _seal(fd: int, what: str) -> None:
+    try:
+        memory.seal(fd)
+    except OSError:
+        raise PhaseEnded(
+            Status.VIOLATION, f"something still held the {what} open for writing after the phase had ended"
+        ) from None

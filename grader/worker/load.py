@@ -1,0 +1,217 @@
+"""Importing a submission and building its model: the load phase, off the clock and without data."""
+
+from __future__ import annotations
+
+import importlib.util
+import random
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pluggy
+import torch
+from torch import nn
+
+from grader.contract.record import Layer, ModelInfo
+from grader.contract.status import Status
+from grader.contract.submission import Submission
+from grader.contract.task import Task
+from grader.contract.trial import Trial
+from grader.plugins import submission_manager
+from grader.worker import defaults, guards
+from grader.worker.refusal import Refused
+
+MODULE_NAME = "submission"  # in sys.modules, for pickles and tracebacks; each worker holds just one
+
+_MAX_STRUCTURE = 20_000  # characters
+_MAX_LAYERS = 500
+
+
+class Loaded:
+    """A submission in its worker: its hooks, or the defaults behind them."""
+
+    def __init__(self, trial: Trial, manager: pluggy.PluginManager) -> None:
+        self.trial = trial
+        self.task = trial.task
+        self.device = torch.device(str(trial.device))
+        self._hooks = manager.hook
+
+    def has(self, name: str) -> bool:
+        """Whether the submission implements the hook."""
+        return bool(getattr(self._hooks, name).get_hookimpls())
+
+    def call(self, name: str, **arguments: Any) -> Any:
+        """Call one of the submission's hooks with all that it may name."""
+        return getattr(self._hooks, name)(**arguments)
+
+    def build(self) -> nn.Module:
+        """Return the model on the device, checked with one batch of zeros. Raises Refused."""
+        if not self.has("build_model"):
+            return defaults.baseline_model(self.task).to(self.device)
+        model = self.call("build_model", task=self.task, device=self.device, seed=self.trial.seed)
+        if not isinstance(model, nn.Module):
+            fix = "is the return missing?" if model is None else "return a torch.nn.Module"
+            raise Refused(f"build_model returned {_kind(model)}: {fix}")
+        return model.to(self.device)
+
+    def predict(self, model: nn.Module, inputs: torch.Tensor) -> torch.Tensor:
+        """Return checked outputs, float32 (N, task.outputs) on the CPU. Raises Refused."""
+        inputs = inputs.to(self.device)
+        if self.has("predict"):
+            outputs = self.call("predict", model=model, inputs=inputs, task=self.task, device=self.device)
+            name = "predict"
+        else:
+            standardised = not self.has("train")
+            outputs = defaults.predict(model, inputs, self.task, standardised=standardised)
+            name = "the model"
+        return checked(outputs, len(inputs), self.task, name)
+
+
+def load(trial: Trial) -> Loaded:
+    """Import the submission of a trial. Raises Refused, or whatever its own code raises."""
+    guards.no_own_datasets(trial.submission.imports)
+    manager = submission_manager()
+    module = import_entry(trial.submission)
+    try:
+        manager.register(module, MODULE_NAME)
+        manager.check_pending()
+    except pluggy.PluginValidationError as error:
+        raise Refused(" ".join(str(error).split())) from None
+    return Loaded(trial, manager)
+
+
+def import_entry(submission: Submission) -> ModuleType:
+    """Import the submission's file; a folder is a package, so that its relative imports work.
+
+    Its folder comes last on the path: a file there cannot stand in for an installed module.
+    """
+    folder = str(Path(submission.entry).parent)
+    sys.path.append(folder)
+    locations = [folder] if submission.package else None
+    spec = importlib.util.spec_from_file_location(
+        MODULE_NAME, submission.entry, submodule_search_locations=locations
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[MODULE_NAME] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def seed_everything(trial: Trial) -> None:
+    """Seed python, numpy and torch, and settle threads and determinism."""
+    torch.set_num_threads(trial.threads)
+    random.seed(trial.seed)
+    np.random.seed(trial.seed)
+    torch.manual_seed(trial.seed)
+    if trial.deterministic:
+        torch.use_deterministic_algorithms(True)
+        torch.backends.cudnn.benchmark = False
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """`eval()` and `inference_mode` for as long as this lasts, then the modes as they were."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def rehearse(loaded: Loaded, model: nn.Module) -> ModelInfo:
+    """Pass two zero inputs through the model, and describe it: shapes are wrong before the clock starts."""
+    layers: list[Layer] = []
+    leaves = [(name, module) for name, module in model.named_modules() if not any(module.children())]
+    handles = [
+        module.register_forward_hook(_layer_recorder(name, layers)) for name, module in leaves[:_MAX_LAYERS]
+    ]
+    state = torch.get_rng_state()
+    try:
+        # no_grad rather than inference_mode: lazy parameters made here are trained later
+        with _no_grad_eval(model):
+            zeros = torch.zeros(2, *loaded.task.input_shape, device=loaded.device)
+            loaded.predict(model, zeros)
+    finally:
+        torch.set_rng_state(state)
+        for handle in handles:
+            handle.remove()
+    parameters = list(model.parameters())
+    return ModelInfo(
+        parameters=sum(p.numel() for p in parameters),
+        trainable=sum(p.numel() for p in parameters if p.requires_grad),
+        structure=repr(model)[:_MAX_STRUCTURE],
+        layers=tuple(layers[:_MAX_LAYERS]),
+    )
+
+
+def checked(outputs: object, samples: int, task: Task, name: str) -> torch.Tensor:
+    """Return outputs as float32 (samples, task.outputs) on the CPU. Raises Refused with what is wrong."""
+    wanted = (samples, task.outputs)
+    if not isinstance(outputs, torch.Tensor):
+        fix = "is the return missing?" if outputs is None else f"return a float32 tensor of shape {wanted}"
+        raise Refused(f"{name} returned {_kind(outputs)}: {fix}")
+    if not outputs.is_floating_point():
+        raise Refused(
+            f"{name} returned {str(outputs.dtype).removeprefix('torch.')}: return float32 logits, not classes"
+        )
+    if tuple(outputs.shape) != wanted:
+        raise Refused(
+            f"{name} returned shape {tuple(outputs.shape)} for {samples} inputs of {task.name}: "
+            f"return {wanted}, {_meaning(task)}"
+        )
+    return outputs.detach().as_subclass(torch.Tensor).to("cpu", torch.float32).contiguous()
+
+
+def _meaning(task: Task) -> str:
+    if task.kind == "multiclass":
+        return f"a logit for each of the {task.outputs} classes"
+    return "one logit each" if task.kind == "binary" else "one number each, in target units"
+
+
+@contextmanager
+def _no_grad_eval(model: nn.Module) -> Iterator[None]:
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+def _layer_recorder(name: str, layers: list[Layer]) -> Any:
+    def record(module: nn.Module, _inputs: object, output: object) -> None:
+        if len(layers) >= _MAX_LAYERS:
+            return
+        shape = tuple(output.shape[1:]) if isinstance(output, torch.Tensor) else None
+        parameters = sum(p.numel() for p in module.parameters(recurse=False))
+        layers.append(Layer(name=name, kind=type(module).__name__, shape=shape, parameters=parameters))
+
+    return record
+
+
+def _kind(value: object) -> str:
+    return "None" if value is None else f"a {type(value).__name__}"
+
+
+def device_of(trial: Trial) -> None:
+    """Touch the device, so that its start-up cost is off the clock. Raises Refused where torch has none."""
+    if trial.device.kind == "cpu":
+        return
+    try:
+        torch.zeros(1, device=str(trial.device)).add_(1).item()
+    except (RuntimeError, AssertionError) as error:
+        raise Refused(
+            f"torch cannot use {trial.device} here: {' '.join(str(error).split())[:200]}",
+            Status.HARNESS_ERROR,
+        ) from None

@@ -1,0 +1,67 @@
+"""Fixtures for all tests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from grader.contract.task import DataPlaces
+from grader.host.data import PreparedTask, open_task
+from grader.plugins import TASKS, harness_manager, task_definitions
+
+
+@pytest.fixture(scope="session")
+def fashion_mnist_dir() -> Path:
+    """The folder with the real Fashion-MNIST: GRADER_TEST_DATA, else ../shared/data. Never skipped."""
+    beside = Path(__file__).parents[1].parent / "shared" / "data"
+    folder = Path(os.environ.get("GRADER_TEST_DATA") or beside)
+    wanted = folder / "FashionMNIST" / "raw" / "train-images-idx3-ubyte"
+    assert wanted.is_file(), f"tests need the real Fashion-MNIST: no {wanted}; set GRADER_TEST_DATA"
+    return folder
+
+
+class OpenTask(Protocol):
+    """What the fixture `open_named_task` gives."""
+
+    def __call__(
+        self,
+        name: str,
+        *,
+        data: Path | None = None,
+        tables: Mapping[str, Mapping[str, object]] | None = None,
+        modules: Sequence[str] = (),
+    ) -> PreparedTask:
+        """Return the prepared task; it is closed when the test ends."""
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty cache folder, in GRADER_CACHE as well."""
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("GRADER_CACHE", str(folder))
+    return folder
+
+
+@pytest.fixture
+def open_named_task(cache: Path) -> Iterator[OpenTask]:
+    """Open tasks by name in the test's own cache."""
+    with ExitStack() as stack:
+
+        def open_it(
+            name: str,
+            *,
+            data: Path | None = None,
+            tables: Mapping[str, Mapping[str, object]] | None = None,
+            modules: Sequence[str] = (),
+        ) -> PreparedTask:
+            tables = tables or {}
+            definition = task_definitions(harness_manager(modules, TASKS), tables)[name]
+            places = DataPlaces(data=data, downloads=cache / "downloads")
+            return stack.enter_context(open_task(definition, places, cache, tables, modules))
+
+        yield open_it

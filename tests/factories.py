@@ -1,0 +1,149 @@
+"""Records and evidence out of nothing, for tests and benchmarks."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import msgspec
+
+from grader.contract.record import (
+    CurvePoint,
+    DeviceInfo,
+    Environment,
+    Layer,
+    ModelInfo,
+    Record,
+    SubmissionInfo,
+    TaskInfo,
+    Timing,
+    Usage,
+)
+from grader.contract.status import Phase, Status
+from grader.host.evidence import Evidence, evidence_of
+
+HOSTILE = (
+    "a|b", "back\\slash", "tick`s``", "<script>alert(1)</script>", "[click](javascript:alert(1))",
+    "*bold* _it_ ~~x~~", "line\nbreak\r\nand\x0b\x0c\x85\u2028more", "\x1b[31mred\x1b]0;title\x07",
+    "\u202egnp.exe", "=cmd|'/c calc'!A0", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "\uff1d1", "a;=1",
+    '"quoted",', "007", "1e3", "文件", "naïve é", "👩‍👩‍👧", "\ud800", "", " ", "www.evil.example",
+    "https://evil.example", "\\", "|", "x" * 500, "&lt;b&gt;", "a\x00b", "../../etc/passwd", ".hidden", "$x$",
+    "| --- |", "zero\u200bwidth", "trailing\\",
+)  # fmt: skip
+
+
+def task(**changes: Any) -> TaskInfo:
+    base = TaskInfo(
+        name="digits",
+        digest="d1" * 32,
+        kind="multiclass",
+        metric="accuracy",
+        higher_is_better=True,
+        train_samples=1297,
+        test_samples=500,
+        classes=tuple("0123456789"),
+    )
+    return msgspec.structs.replace(base, **changes)
+
+
+def record(
+    name: str = "mlp",
+    *,
+    seed: int = 0,
+    correct: int = 450,
+    digest: str = "",
+    torch: str = "2.9.0",
+    model: str | None = None,
+    loop: str = "default",
+    **changes: Any,
+) -> Record:
+    """A record that ended well; `changes` are fields of Record."""
+    base = Record(
+        submission=SubmissionInfo(
+            name=name,
+            digest=digest or f"{name.encode('utf-8', 'replace').hex()[:60]:0<64}",
+            model=name if model is None else model,
+            loop=loop,
+            path=f"submissions/{name}.py",
+            title="What it claims",
+        ),
+        task=task(),
+        budget="3 epochs",
+        seed=seed,
+        device=DeviceInfo(kind="cpu", name="A Processor 9000", threads=1),
+        status=Status.OK,
+        metrics={"accuracy": correct / 500, "loss": 1.5 - correct / 500},
+        correct=correct,
+        timing=Timing(
+            load_seconds=0.1,
+            train_seconds=1.234,
+            predict_seconds=0.2,
+            score_seconds=0.01,
+            train_cpu_seconds=1.2,
+        ),
+        usage=Usage(epochs=3.0, steps=63, samples=3891, samples_per_second=3153.2, optimizer_steps=63),
+        model=ModelInfo(
+            parameters=4810,
+            trainable=4810,
+            structure="Sequential(...)",
+            layers=(Layer(name="0", kind="Linear", shape=(10,), parameters=650),),
+            weights_bytes=19_400,
+        ),
+        curve=tuple(
+            CurvePoint(epoch=i + 1.0, steps=21 * i, samples=1297 * i, seconds=i * 0.4, loss=2.0 / (i + 1))
+            for i in range(3)
+        ),
+        environment=Environment(
+            grader="0.1.0",
+            python="3.11.7",
+            torch=torch,
+            torchvision="0.24.0",
+            numpy="2.4.0",
+            platform="Linux",
+            processor="A Processor 9000",
+            cores=2,
+        ),
+        isolation="process",
+        finished="2026-01-01T00:00:00Z",
+    )
+    return msgspec.structs.replace(base, **changes)
+
+
+def failed(name: str = "broken", status: Status = Status.CRASHED, **changes: Any) -> Record:
+    """A record that did not end well."""
+    fields: dict[str, Any] = {
+        "phase": Phase.TRAIN,
+        "reason": "ZeroDivisionError: division by zero",
+        "detail": 'File "broken.py", line 3\nZeroDivisionError: division by zero',
+        "metrics": {},
+        "correct": None,
+        "curve": (),
+    }
+    made = record(name, **{key: changes.pop(key) for key in ("seed", "digest", "torch") if key in changes})
+    return msgspec.structs.replace(made, status=status, **(fields | changes))
+
+
+def evidence(correct: int = 450, samples: int = 500, seed: int = 0) -> Evidence:
+    """Evidence of classification with this many samples right."""
+    import numpy as np
+
+    generator = np.random.default_rng(seed)
+    targets = generator.integers(0, 10, samples)
+    predictions = targets.copy()
+    wrong = generator.permutation(samples)[: samples - correct]
+    predictions[wrong] = (predictions[wrong] + 1) % 10
+    return evidence_of(predictions, targets)
+
+
+def board(rows: int, seeds: int = 1, *, chance: random.Random | None = None) -> list[Record]:
+    """Records of a whole class, in one track: mostly good, some failed."""
+    chance = chance or random.Random(0)
+    made = []
+    for row in range(rows):
+        for seed in range(seeds):
+            if chance.random() < 0.05:
+                made.append(failed(f"student-{row:04}", status=chance.choice(list(Status)[1:]), seed=seed))
+            else:
+                correct = chance.randrange(250, 500)
+                made.append(record(f"student-{row:04}", seed=seed, correct=correct))
+    return made
