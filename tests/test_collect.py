@@ -466,6 +466,14 @@ def test_a_marker_that_is_not_ours_is_a_problem(write: Write, imports: str) -> N
     assert problem == "mine.py:2: this hookimpl is not grader's: write `from grader import hookimpl`"
 
 
+def test_a_relative_import_in_a_single_file_is_a_problem(write: Write) -> None:
+    write({"mine.py": GOOD + "from .helper import x", "helper.py": "x = 1"})
+    assert found("mine.py")[0].problem == (
+        "mine.py:7: `from .helper import` works in a folder with a submission.py only: "
+        "write `from helper import`, or hand in a folder"
+    )
+
+
 def test_several_problems_are_counted(write: Write) -> None:
     problem = read(write, hooked("@hookimpl\ndef train(a, b): ...")).problem
     assert problem.startswith("mine.py:3: train() asks for a, ")
