@@ -57,8 +57,6 @@ class Sources:
     def source_of(self, importer: str, statement: Import) -> str | None:
         """Return the own file whose names a `from ... import` binds; None when it is not an own one."""
         base = self._base(importer, statement)
-        if base == []:
-            return self.entry  # the worker imports the entry as the package itself
         found = [name for name in _candidates(base) if self._is_file(name)] if base else []
         return found[-1] if found else None
 
