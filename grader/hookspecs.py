@@ -119,8 +119,8 @@ class HarnessHooks:
         """
 
     @hookspec
-    def grader_task_open(self, task: Task) -> None:
-        """A task's data are about to be read, and prepared where they are not in the cache. Host."""
+    def grader_task_prepare(self, task: Task) -> None:
+        """A task's data are about to be prepared, once: the cache does not hold them yet. Host."""
 
     @hookspec
     def grader_session_start(self, config: Config, trials: Sequence[Trial]) -> None:

@@ -242,12 +242,13 @@ def test_names_that_differ_in_case_alone_are_kept_apart(write: Write) -> None:
 
 
 def test_copies_are_kept_apart_whatever_their_order(write: Write) -> None:
-    write({f"{folder}/x/main.py": GOOD for folder in "abc"} | {"d/x/main.py": GOOD + "#"})
+    long = "x" * 80
+    write({f"{folder}/{long}/{long}.py": GOOD for folder in "abc"} | {f"d/{long}/{long}.py": GOOD + "#"})
     one = {each.path: each.name for each in found("a", "b", "c", "d")}
     other = {each.path: each.name for each in found("d", "c", "b", "a")}
     assert one == other
     assert len(set(one.values())) == 4
-    assert all(name.startswith("x/main-") and len(name) <= 60 for name in one.values())
+    assert all("/" in name and len(name) <= 60 for name in one.values())
 
 
 def test_a_name_that_is_not_utf8_is_a_problem_that_can_be_shown(tmp_path: Path) -> None:
@@ -273,7 +274,7 @@ def test_the_digest_changes_with_every_file_that_belongs_and_with_no_other(write
 
 def test_bytes_cannot_move_from_one_file_to_the_next_unseen(write: Write) -> None:
     write({"a/__init__.py": GOOD, "a/m.txt": "ab", "a/n.txt": "c"})
-    write({"b/__init__.py": GOOD, "b/m.txt": "a", "b/n.txt": "bc"})
+    write({"b/__init__.py": GOOD, "b/m.txt": "abn.txtc"})
     one, other = found("a", "b")
     assert one.digest != other.digest
 
@@ -294,7 +295,8 @@ def test_a_file_owns_the_siblings_that_it_imports_and_that_they_import(write: Wr
 
 
 def test_siblings_stand_behind_the_standard_library_and_what_is_installed(write: Write) -> None:
-    write({"mine.py": GOOD + "import json, numpy, grader\n", "json.py": "", "numpy.py": "", "grader.py": ""})
+    modules = ["json", "time", "numpy", "grader"]  # `time` is built in, and nowhere on the path
+    write({"mine.py": GOOD + f"import {', '.join(modules)}\n", **{f"{name}.py": "" for name in modules}})
     assert found("mine.py")[0].files == ("mine.py",)
 
 
@@ -371,17 +373,32 @@ def test_a_folder_may_spread_its_hooks_over_modules(write: Write, statement: str
 def test_hooks_are_followed_through_several_modules_and_packages(write: Write) -> None:
     write({
         "alice/submission.py": "from .parts import build_model\nfrom .parts.loop import train",
-        "alice/parts/__init__.py": "from .net import build_model, Helper",
-        "alice/parts/net.py": "from ..mark import hookimpl\n@hookimpl\ndef build_model(): ...\n",
+        "alice/parts/__init__.py": "from ..net import build_model, Helper",
+        "alice/net.py": "from .mark import hookimpl\n@hookimpl\ndef build_model(): ...\n",
         "alice/parts/loop.py": hooked("@hookimpl\ndef train(model): ...\n@hookimpl\ndef predict(): ..."),
         "alice/mark.py": "from grader import hookimpl",
     })  # fmt: skip
     (alice,) = found("alice")
     assert {name: hook.file for name, hook in alice.hooks.items()} == {
-        "build_model": "parts/net.py",
+        "build_model": "net.py",
         "train": "parts/loop.py",
     }
-    assert (alice.kind, alice.problem) == ("both", "")
+    assert (alice.kind, alice.problem, alice.imports) == ("both", "", ("grader",))
+
+
+def test_a_star_brings_no_private_name(write: Write) -> None:
+    private = "@hookimpl(specname='train')\ndef _train(): ...\n"
+    write({"a/__init__.py": "from .b import *", "a/b.py": GOOD + private})
+    assert list(found("a")[0].hooks) == ["build_model"]
+
+
+def test_an_inner_generator_is_no_matter(write: Write) -> None:
+    body = "@hookimpl\ndef train(model):\n    def batches():\n        yield 1\n    return list(batches())"
+    assert read(write, hooked(body)).problem == ""
+
+
+def test_where_nothing_would_be_trained_nothing_is_noted(write: Write) -> None:
+    assert read(write, "def train(): ...").notes == ()
 
 
 def test_a_file_may_import_its_hooks_from_a_sibling(write: Write) -> None:
@@ -449,6 +466,16 @@ def test_a_marker_that_is_not_ours_is_a_problem(write: Write, imports: str) -> N
     assert problem == "mine.py:2: this hookimpl is not grader's: write `from grader import hookimpl`"
 
 
+def test_a_relative_import_in_a_single_file_is_a_problem(write: Write) -> None:
+    write({"mine.py": GOOD + "from .helper import x", "helper.py": "x = 1"})
+    assert found("mine.py")[0].problem == (
+        "mine.py:7: `from .helper import` works in a folder with a submission.py only: "
+        "write `from helper import`, or hand in a folder"
+    )
+    either = "try:\n    from .helper import x\nexcept ImportError:\n    from helper import x\n"
+    assert read(write, GOOD + either).problem == ""
+
+
 def test_several_problems_are_counted(write: Write) -> None:
     problem = read(write, hooked("@hookimpl\ndef train(a, b): ...")).problem
     assert problem.startswith("mine.py:3: train() asks for a, ")
@@ -467,6 +494,8 @@ def test_a_broken_module_that_the_entry_imports_is_a_problem_and_another_is_not(
     a, b = found("a", "b")
     assert a.problem == ""
     assert b.problem == "b/x.py:1: syntax error: '(' was never closed"
+    write({"d/submission.py": GOOD, "d/__init__.py": "("})
+    assert found("d")[0].problem == ""  # submission.py stands in for it
     write({"s/c.py": GOOD + "import x", "s/x.py": "("})
     assert found("s/c.py")[0].problem == "s/x.py:1: syntax error: '(' was never closed"
 
@@ -608,6 +637,7 @@ def test_an_installed_submission_is_found_by_name_and_not_imported(
     installed: Install, tmp_path: Path
 ) -> None:
     files = {"tiny_pkg/__init__.py": "raise SystemExit", "tiny_pkg/sub/net.py": BOOM, "tiny_mod.py": BOOM}
+    files |= {"tiny_mod.py": "import tiny_neighbour\n" + BOOM, "tiny_neighbour.py": ""}
     installed("net = tiny_pkg.sub.net\nmod = tiny_mod:build_model", files)
     net, mod = found("net", "mod")
     site = tmp_path / "site"
@@ -710,7 +740,7 @@ def listed(*arguments: str) -> Result:
 
 def test_the_list_shows_each_submission(write: Write) -> None:
     write(
-        {"007.py": GOOD, "both.py": hooked("@hookimpl\ndef train(): ...\n@hookimpl\ndef build_model(): ...")}
+        {"007.py": GOOD, "1e3.py": hooked("@hookimpl\ndef train(): ...\n@hookimpl\ndef build_model(): ...")}
     )
     result = listed(".")
     header, _, first, second = (line.split() for line in result.output.splitlines())
@@ -725,7 +755,7 @@ def test_the_list_shows_each_submission(write: Write) -> None:
         "And",
         "more.",
     ]
-    assert second[:4] == ["both", "both", "train,", "build_model"]
+    assert second[:4] == ["1e3", "both", "train,", "build_model"]
     assert result.exit_code == 0
 
 

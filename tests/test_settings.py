@@ -185,6 +185,7 @@ def test_everything_the_caller_got_wrong_is_told_at_once() -> None:
         ("task = 3", "[tool.grader] task must be the name of a task, or a list of names, not 3"),
         ("limits = 3", "[tool.grader] limits must be a table"),
         ("limits.load = nan", "[tool.grader] limits.load must be a number of seconds above zero, not nan"),
+        ("limits.train = inf", "[tool.grader] limits.train must be a number of seconds above zero, not inf"),
         ("limits.weights = -1", "[tool.grader] limits.weights must be a whole number of bytes above zero"),
         ("limits.laod = 1", "[tool.grader] has no key limits.laod; did you mean load?"),
         ("tasks.mine = 3", "[tool.grader] tasks.mine must be a table, [tool.grader.tasks.NAME], not 3"),

@@ -174,7 +174,7 @@ def test_a_long_curve_is_thinned_and_keeps_its_ends() -> None:
 def test_a_sparkline_goes_from_the_lowest_bar_to_the_highest() -> None:
     assert sparkline([0, 1, 2, 3, 4, 5, 6, 7]) == "▁▂▃▄▅▆▇█"
     assert sparkline([3, 3]) == "▁▁"
-    assert sparkline([0, 7], plain=True) == "_#"
+    assert sparkline([0, 7], ascii_only=True) == "_#"
     assert sparkline(list(range(500)))[:: len(sparkline(list(range(500)))) - 1] == "▁█"
     assert len(sparkline(list(range(500)))) == 60
 

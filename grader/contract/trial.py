@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from grader.contract.budget import Budget
+from grader.contract.status import Isolation
 from grader.contract.submission import Submission
 from grader.contract.task import Task
 
@@ -40,6 +41,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     device: Device
     threads: int
     deterministic: bool = False
+    isolation: Isolation = Isolation.RLIMIT
     limits: Limits = Limits()
     check: bool = False  # `grader check`: also look whether training changed the parameters
 

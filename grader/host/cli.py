@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sys
+import traceback
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -27,6 +28,15 @@ class Commands(click.Group):
         except GraderError as error:
             click.echo(f"grader: error: {error}", err=True)
             ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("grader: interrupted", err=True)
+            ctx.exit(2)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except Exception as error:
+            traceback.print_exc()
+            click.echo(f"grader: internal error, please report it: {error!r}", err=True)
+            ctx.exit(3)
 
 
 def make_cli(manager: pluggy.PluginManager) -> click.Group:

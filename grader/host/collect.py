@@ -33,7 +33,7 @@ ENTRIES = ("submission.py", "__init__.py")  # what makes a folder one submission
 @hookimpl
 def grader_collect(path: Path, config: Config) -> list[Submission] | None:
     """Return the submissions in a file or folder, or the installed one of that name."""
-    if _lexists(path):
+    if os.path.lexists(path):
         return _without_helpers([_read(place, config.root) for place in _places(path)])
     known = installed() if len(path.parts) == 1 else {}
     return [_read_installed(known[path.name])] if path.name in known else None
@@ -75,7 +75,7 @@ def _nothing(config: Config) -> str:
 def _nearest(path: str) -> str:
     """Return '; did you mean X?' for the nearest thing that exists beside what is missing."""
     missing = Path(path)
-    while missing.parent != missing and not _lexists(missing.parent):
+    while missing.parent != missing and not os.path.lexists(missing.parent):
         missing = missing.parent
     try:
         beside = [str(path) for path in missing.parent.iterdir()]
@@ -143,10 +143,6 @@ def _is_folder(path: Path) -> bool:
         return stat.S_ISDIR(path.stat().st_mode)
     except (OSError, ValueError):
         return False
-
-
-def _lexists(path: Path) -> bool:
-    return os.path.lexists(path) if "\0" not in str(path) else False
 
 
 def _without_helpers(submissions: list[Submission]) -> list[Submission]:

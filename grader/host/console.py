@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from grader.contract.record import CurvePoint, Record
+    from grader.contract.task import Task
     from grader.contract.trial import Trial
     from grader.host.config import Config
 
@@ -40,6 +41,12 @@ class Console:
         self._started = time.monotonic()
         self._bars: Bars | None = None
         self._beat = 0.0
+
+    @hookimpl
+    def grader_task_prepare(self, task: Task) -> None:
+        """Say why nothing happens yet."""
+        if self._verbosity >= 0:
+            click.echo(f"preparing {plain(task.name)}, once …")
 
     @hookimpl
     def grader_session_start(self, config: Config, trials: Sequence[Trial]) -> None:

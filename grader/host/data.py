@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -64,15 +64,18 @@ def open_task(
     cache: Path,
     tables: TaskTables | None = None,
     modules: Iterable[str] = (),
+    preparing: Callable[[], object] = lambda: None,
 ) -> PreparedTask:
     """Return the task with its data, prepared first where the cache has it not, or has it damaged.
 
-    `tables` and `modules` are what the definition was registered from. Raises GraderError, one line.
+    `tables` and `modules` are what the definition was registered from; `preparing` is called before
+    anything is prepared. Raises GraderError, one line.
     """
     entry = cache / "tasks" / entries.entry_name(definition, places)
     try:
         return _load(definition.task, entry)
     except entries.Damaged:
+        preparing()
         _run_preparer(_request(definition.task.name, entry, places, tables or {}, modules))
     try:
         return _load(definition.task, entry)

@@ -169,6 +169,7 @@ def _list(offer: tuple[str, ...]) -> str:
 
 def _check_rest(sources: Sources, bound: list[_Bound], found: Found) -> None:
     found.problems += _misplaced(sources)
+    found.problems += _relative(sources)
     unmarked = [
         each
         for each in bound
@@ -196,6 +197,20 @@ def _misplaced(sources: Sources) -> Iterator[tuple[str, int | None, str]]:
                 yield file, function.line, f"{function.name}() {message}"
         for line in module.stray if module else ():
             yield file, line, "hookimpl is called like a function: write it as a decorator, right above `def`"
+
+
+def _relative(sources: Sources) -> Iterator[tuple[str, int | None, str]]:
+    """Relative imports of a single file, which belongs to no package."""
+    module = None if sources.package else sources.module(sources.entry)
+    for statement in module.imports if module else ():
+        if statement.level and statement.at_top and not statement.branch:
+            name = f"from .{statement.module} import"
+            fix = f"write `from {statement.module or '...'} import`, or hand in a folder"
+            yield (
+                sources.entry,
+                statement.line,
+                f"`{name}` works in a folder with a submission.py only: {fix}",
+            )
 
 
 def _why_no_hook(sources: Sources, unmarked: list[_Bound]) -> str:

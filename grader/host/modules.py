@@ -57,15 +57,13 @@ class Sources:
     def source_of(self, importer: str, statement: Import) -> str | None:
         """Return the own file whose names a `from ... import` binds; None when it is not an own one."""
         base = self._base(importer, statement)
-        found = [name for name in _candidates(base) if self._is_file(name)] if base is not None else []
+        found = [name for name in _candidates(base) if self._is_file(name)] if base else []
         return found[-1] if found else None
 
     def _reach(self) -> list[str]:
         """The modules that importing the entry may run, in the order met."""
         reached: list[str] = []
         waiting = [self.entry]
-        if self.package and "__init__.py" in self.data:
-            waiting.append("__init__.py")
         while waiting:
             name = waiting.pop(0)
             if name not in reached:
@@ -129,7 +127,7 @@ def is_elsewhere(top: str, folder: Path) -> bool:
 def _candidates(parts: list[str]) -> tuple[str, ...]:
     """The files that may hold a module, the one that Python prefers last."""
     path = "/".join(parts)
-    return (f"{path}.py", f"{path}/__init__.py") if parts else ("__init__.py",)
+    return f"{path}.py", f"{path}/__init__.py"
 
 
 def _tops(module: Module) -> Iterator[str]:

@@ -91,9 +91,14 @@ class Session:
         from grader.host import data
 
         config = self.config
-        self.manager.hook.grader_task_open(task=definition.task)
-        places = data.data_places(config)
-        return data.open_task(definition, places, data.cache_root(), config.task_tables, config.plugins)
+        return data.open_task(
+            definition,
+            data.data_places(config),
+            data.cache_root(),
+            config.task_tables,
+            config.plugins,
+            lambda: self.manager.hook.grader_task_prepare(task=definition.task),
+        )
 
     def _executor(self, device: Device, submissions: Sequence[Submission]) -> Executor:
         imports = sorted({name for submission in submissions for name in submission.imports})
@@ -171,7 +176,11 @@ class Session:
         from grader.host.store import Store
 
         hook = self.manager.hook
-        record = record_of(attempt, data.test_targets, hook, environment.current())
+        try:
+            record = record_of(attempt, data.test_targets, hook, environment.current())
+        except Exception as error:  # a plugin's metric, say
+            attempt = _at_fault(attempt.trial, error)
+            record = record_of(attempt, data.test_targets, hook, environment.current())
         if self._keep:
             evidence = None
             if record.status is Status.OK and attempt.logits is not None:
@@ -227,10 +236,10 @@ def _attempt(trial: Trial, future: Future[Attempt]) -> Attempt:
     except GraderError:
         raise
     except Exception as error:
-        reason = f"{type(error).__name__}: {error} (a fault of grader, not of the submission)"
-        return Attempt(
-            trial,
-            status=Status.HARNESS_ERROR,
-            reason=reason,
-            detail="".join(traceback.format_exception(error)),
-        )
+        return _at_fault(trial, error)
+
+
+def _at_fault(trial: Trial, error: Exception) -> Attempt:
+    reason = f"{type(error).__name__}: {error} (a fault of grader or of a plugin, not of the submission)"
+    detail = "".join(traceback.format_exception(error))
+    return Attempt(trial, status=Status.HARNESS_ERROR, reason=reason, detail=detail)

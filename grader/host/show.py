@@ -58,12 +58,12 @@ def _nothing(records: Sequence[Record], query: str) -> str:
     return f"no record is named {one_line(query)!r}; {hint}"
 
 
-def render(record: Record, evidence: Evidence | None = None, *, plain: bool = False) -> str:
-    """Return all that is known of one trial. `plain` keeps the drawing to ASCII."""
+def render(record: Record, evidence: Evidence | None = None, *, ascii_only: bool = False) -> str:
+    """Return all that is known of one trial. `ascii_only` keeps the drawing to ASCII."""
     parts = [_head(record), _facts("phases", _phases(record)), _facts("usage", _usage(record))]
     parts.append(_facts("metrics", _metrics(record)))
     parts.append("".join(f"note: {one_line(note)}\n" for note in record.notes))
-    parts += [_curve(record.curve, plain), _model(record), _predicted(record, evidence, plain)]
+    parts += [_curve(record.curve, ascii_only), _model(record), _predicted(record, evidence, ascii_only)]
     parts.append(_facts("environment", _environment(record)))
     parts += [_quoted("traceback", record.detail), _quoted("output", record.output)]
     return "\n".join(part for part in parts if part)
@@ -149,7 +149,7 @@ def _pairs(body: Sequence[tuple[str, str]]) -> str:
     )
 
 
-def _curve(curve: Sequence[CurvePoint], plain: bool) -> str:
+def _curve(curve: Sequence[CurvePoint], ascii_only: bool) -> str:
     """The learning curve as the submission told it: lines of bars, and a table of at most some rows."""
     if not curve:
         return ""
@@ -161,7 +161,7 @@ def _curve(curve: Sequence[CurvePoint], plain: bool) -> str:
     for name, getter in getters.items():
         values = [value for value in map(getter, curve) if value is not None]
         if len(values) > 1:
-            lines.append(f"  {name:<8}  {sparkline(values, plain=plain)}")
+            lines.append(f"  {name:<8}  {sparkline(values, ascii_only=ascii_only)}")
     return "\n".join(lines) + "\n" + _indented(_curve_table(thinned(curve, _CURVE_ROWS)))
 
 
@@ -187,11 +187,11 @@ def thinned(points: Sequence[CurvePoint], most: int) -> list[CurvePoint]:
     return [points[round(index * (len(points) - 1) / (most - 1))] for index in range(most)]
 
 
-def sparkline(values: Sequence[float], width: int = 60, *, plain: bool = False) -> str:
+def sparkline(values: Sequence[float], width: int = 60, *, ascii_only: bool = False) -> str:
     """A line of bars from the lowest value to the highest, at most `width` wide."""
     if len(values) > width:
         values = [values[round(index * (len(values) - 1) / (width - 1))] for index in range(width)]
-    bars = _BARS[plain]
+    bars = _BARS[ascii_only]
     low, high = min(values), max(values)
     scale = (len(bars) - 1) / (high - low) if high > low else 0.0
     return "".join(bars[round((value - low) * scale)] for value in values)
@@ -218,7 +218,7 @@ def _layer(layer: Layer) -> list[str]:
     return [one_line(layer.name), one_line(layer.kind), shape, f"{layer.parameters:,}"]
 
 
-def _predicted(record: Record, evidence: Evidence | None, plain: bool) -> str:
+def _predicted(record: Record, evidence: Evidence | None, ascii_only: bool) -> str:
     """How often each class was predicted, and how often rightly."""
     if evidence is None or evidence.correct is None:
         return ""
@@ -228,7 +228,7 @@ def _predicted(record: Record, evidence: Evidence | None, plain: bool) -> str:
     counts = np.bincount(evidence.predictions.astype(np.int64), minlength=len(classes))
     right = np.bincount(evidence.predictions[evidence.correct].astype(np.int64), minlength=len(counts))
     most = max(int(counts.max(initial=0)), 1)
-    bar = "#" if plain else "█"
+    bar = "#" if ascii_only else "█"
     body = [
         [
             one_line(classes[index]) if index < len(classes) else str(index),

@@ -214,8 +214,8 @@ def _safe(name: str) -> str:
 def _encoded(record: Record) -> bytes:
     """The file's bytes. Raises StoreError for a value that JSON, or the record's own types, do not have."""
     try:
-        plain = _clean(msgspec.to_builtins(record, enc_hook=_plain_number), "")
-        checked = msgspec.convert(plain, Record)
+        values = _clean(msgspec.to_builtins(record, enc_hook=_plain_number), "")
+        checked = msgspec.convert(values, Record)
     except (TypeError, ValueError) as error:
         name = plain(record.submission.name)
         raise StoreError(f"the record of {name} (seed {record.seed}) cannot be stored: {error}") from error

@@ -11,9 +11,12 @@ import resource
 import signal
 import sys
 
-LEVEL = "rlimit"
+from grader.contract.status import Isolation
+
+LEVEL = Isolation.RLIMIT
 CHANNEL_FD = 3
 
+_LIBC = ctypes.CDLL(None, use_errno=True)  # looked up in the server, not in each fork
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
@@ -37,8 +40,7 @@ def prctl(option: int, value: int) -> None:
     """Call prctl(2). Raises OSError; does nothing where the system has none."""
     if sys.platform != "linux":
         return
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0) != 0:
+    if _LIBC.prctl(option, ctypes.c_ulong(value), 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), f"prctl({option}) failed")
 
 

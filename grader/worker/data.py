@@ -190,11 +190,11 @@ class Loader:
         budget.check()
         for batch in self._batches():
             budget.count(len(batch[1]), length)
+            progress.tick()
             yield batch
             if budget.exhausted:
                 budget.loader_ended = True
                 break
-            progress.tick()
         progress.epoch_ended()
 
     def _samples_a_pass(self) -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib.util
 import random
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -108,19 +108,26 @@ def seed_everything(trial: Trial) -> None:
     torch.set_num_threads(trial.threads)
     random.seed(trial.seed)
     np.random.seed(trial.seed)
-    torch.manual_seed(trial.seed)
+    if (
+        trial.device.kind == "cpu"
+    ):  # manual_seed also queues a call, with a stack trace, for every accelerator
+        torch.default_generator.manual_seed(trial.seed)
+    else:
+        torch.manual_seed(trial.seed)
     if trial.deterministic:
         torch.use_deterministic_algorithms(True)
         torch.backends.cudnn.benchmark = False
 
 
 @contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """`eval()` and `inference_mode` for as long as this lasts, then the modes as they were."""
+def evaluating(
+    model: nn.Module, mode: Callable[[], AbstractContextManager[None]] = torch.inference_mode
+) -> Iterator[None]:
+    """`eval()` and `inference_mode` (or another mode) for as long as this lasts, then as it was."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
-        with torch.inference_mode():
+        with mode():
             yield
     finally:
         for module, training in modes:
@@ -137,7 +144,7 @@ def rehearse(loaded: Loaded, model: nn.Module) -> ModelInfo:
     state = torch.get_rng_state()
     try:
         # no_grad rather than inference_mode: lazy parameters made here are trained later
-        with _no_grad_eval(model):
+        with evaluating(model, torch.no_grad):
             zeros = torch.zeros(2, *loaded.task.input_shape, device=loaded.device)
             loaded.predict(model, zeros)
     finally:
@@ -175,18 +182,6 @@ def _meaning(task: Task) -> str:
     if task.kind == "multiclass":
         return f"a logit for each of the {task.outputs} classes"
     return "one logit each" if task.kind == "binary" else "one number each, in target units"
-
-
-@contextmanager
-def _no_grad_eval(model: nn.Module) -> Iterator[None]:
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        for module, training in modes:
-            module.training = training
 
 
 def _layer_recorder(name: str, layers: list[Layer]) -> Any:

@@ -66,8 +66,8 @@ def show(query: str, directory: str | None) -> None:
     for problem in problems:
         say(problem, err=True)
     record = find(records, query)
-    plain = not _can_print("█▁")
-    say(render(record, _evidence(store, query, record), plain=plain))
+    ascii_only = not _can_print("█▁")
+    say(render(record, _evidence(store, query, record), ascii_only=ascii_only))
 
 
 def _evidence(store: Store, query: str, record: Record) -> Evidence | None:
