@@ -107,6 +107,7 @@ class Session:
             config=self.config,
             device=device,
             imports=imports,
+            trials=len(submissions) * len(self.config.seeds) * len(self.config.tasks),
             listen=self._listen,
         )
         if executor is None:
