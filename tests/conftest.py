@@ -25,6 +25,12 @@ def fashion_mnist_dir() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def places(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that holds the cache and the state of all sessions that the tests run."""
+    return tmp_path_factory.mktemp("places")
+
+
 class OpenTask(Protocol):
     """What the fixture `open_named_task` gives."""
 

@@ -123,11 +123,7 @@ class Supervisor:
         if attempt.done.changed is False:
             attempt.notes.append(UNCHANGED)
         _seal(weights, "weights")
-        if os.fstat(weights).st_size > trial.limits.weights:
-            raise PhaseEnded(
-                Status.VIOLATION,
-                f"the weights take {os.fstat(weights).st_size} bytes; {trial.limits.weights} are allowed",
-            )
+        _check_size(os.fstat(weights).st_size, attempt.done.weights_bytes, trial.limits.weights)
         return weights, _result(probe_outputs, probe_shape)
 
     def _on_the_clock(
@@ -309,6 +305,16 @@ def _result(fd: int, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
     """Read what a worker left, at the host's own shape and type, once nobody can change it any more."""
     _seal(fd, "predictions")
     return memory.read_array(fd, "float32", shape).astype(np.float32, copy=False)
+
+
+def _check_size(size: int, told: int, limit: int) -> None:
+    if size > limit:
+        raise PhaseEnded(Status.VIOLATION, f"the weights take {size} bytes; {limit} are allowed")
+    if size == 0 or size != told:
+        raise PhaseEnded(
+            Status.VIOLATION,
+            f"the submission's process said that it was done before its weights were complete ({size} bytes)",
+        )
 
 
 def _seal(fd: int, what: str) -> None:
