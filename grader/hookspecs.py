@@ -110,11 +110,18 @@ class HarnessHooks:
 
     @hookspec(firstresult=True)
     def grader_make_executor(
-        self, name: str, config: Config, device: Device, imports: Sequence[str], listen: Listener
+        self,
+        name: str,
+        config: Config,
+        device: Device,
+        imports: Sequence[str],
+        trials: int,
+        listen: Listener,
     ) -> Executor | None:
         """Return the executor of this name, or None when it is not yours. Host, once a session.
 
-        `imports` are the libraries that the submissions import, worth preloading in a worker server.
+        `imports` are the libraries that the submissions import, worth preloading in a worker server;
+        `trials` is about how many there will be.
         `listen(trial, phase, point)` may be called from any thread.
         """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Literal
 
 import msgspec
@@ -35,6 +36,11 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     imports: tuple[str, ...] = ()  # top-level modules that it imports
     problem: str = ""
     notes: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> str:
+        """The folder that `files` are relative to."""
+        return self.path if self.package else os.path.dirname(self.entry)  # noqa: PTH120 - text in, text out
 
     @property
     def kind(self) -> str:

@@ -107,6 +107,7 @@ class Session:
             config=self.config,
             device=device,
             imports=imports,
+            trials=len(submissions) * len(self.config.seeds) * len(self.config.tasks),
             listen=self._listen,
         )
         if executor is None:
@@ -166,7 +167,7 @@ class Session:
             self._finish(_attempt(trial, future), data)
             return True
 
-        problem = trial.submission.problem
+        problem = _problem(trial)
         future = _settled(_refused(trial, problem)) if problem else executor.submit(trial, data)
         future.add_done_callback(lambda done: self._inbox.put(lambda: ended(done)))
 
@@ -216,6 +217,16 @@ def _selected(trials: list[Trial], keyword: str) -> list[Trial]:
 
     matches = match(keyword)
     return [trial for trial in trials if matches(trial.node_id)]
+
+
+def _problem(trial: Trial) -> str:
+    """What keeps a submission from running: found when it was collected, or since."""
+    from grader.host.source import changed
+
+    submission = trial.submission
+    if not submission.problem and changed(submission):
+        return f"{submission.display} was changed after it was collected: run it again"
+    return submission.problem
 
 
 def _refused(trial: Trial, problem: str) -> Attempt:

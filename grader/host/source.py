@@ -13,6 +13,8 @@ import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from grader.contract.submission import Submission
+
 MAX_FILE = 16 << 20  # bytes of one file
 MAX_TOTAL = 64 << 20  # bytes of all files of one submission
 MAX_FILES = 2000  # a virtual environment or a data set that was left in the folder has more
@@ -88,6 +90,15 @@ def digest(data: Mapping[str, bytes]) -> str:
             result.update(len(part).to_bytes(8, "little"))
             result.update(part)
     return result.hexdigest()
+
+
+def changed(submission: Submission) -> bool:
+    """Whether the files of a submission are no longer those that were collected."""
+    try:
+        now = {name: read(Path(submission.folder, name)) for name in submission.files}
+    except Unreadable:
+        return True
+    return digest(now) != submission.digest
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:

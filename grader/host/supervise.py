@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
+import msgspec
 import numpy as np
 
 from grader.contract import memory
@@ -217,8 +218,8 @@ class Supervisor:
 
     def _progress(self, attempt: Attempt, progress: Progress) -> None:
         attempt.last_point = progress.point
-        if progress.keep and len(attempt.curve) < _MAX_POINTS:
-            attempt.curve.append(progress.point)
+        if progress.keep:
+            _add_point(attempt.curve, progress.point)
         self._listen(attempt.trial, Phase.TRAIN, progress.point)
 
     @contextlib.contextmanager
@@ -240,6 +241,16 @@ class Supervisor:
         attempt.output = (attempt.output + text)[-attempt.trial.limits.output :]
         if exited is not None and phase == b"T":
             attempt.max_rss = exited.max_rss
+
+
+def _add_point(curve: list[CurvePoint], point: CurvePoint) -> None:
+    """Add a point; what a submission reports right after an epoch completes that epoch's own point."""
+    if curve and curve[-1].steps == point.steps:
+        told = {"loss": point.loss, "accuracy": point.accuracy}
+        said = {name: value for name, value in told.items() if value is not None}
+        curve[-1] = msgspec.structs.replace(curve[-1], **said)
+    elif len(curve) < _MAX_POINTS:
+        curve.append(point)
 
 
 def secret_order(secret: bytes, trial: Trial, samples: int) -> npt.NDArray[np.int64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import random
 import sys
@@ -81,7 +82,18 @@ def load(trial: Trial) -> Loaded:
         manager.check_pending()
     except pluggy.PluginValidationError as error:
         raise Refused(" ".join(str(error).split())) from None
+    _same_as_discovered(trial.submission, manager)
     return Loaded(trial, manager)
+
+
+def _same_as_discovered(submission: Submission, manager: pluggy.PluginManager) -> None:
+    """The record tells of the hooks that the syntax tree shows: others must not slip in at run time."""
+    found = {caller.name for caller in manager.get_hookcallers(sys.modules[MODULE_NAME]) or ()}
+    if strange := sorted(found ^ submission.hooks.keys()):
+        raise Refused(
+            f"{', '.join(strange)}: decorated at run time, or taken away again; "
+            "write each hook as a plain function with @hookimpl above its def"
+        )
 
 
 def import_entry(submission: Submission) -> ModuleType:
@@ -89,12 +101,23 @@ def import_entry(submission: Submission) -> ModuleType:
 
     Its folder comes last on the path: a file there cannot stand in for an installed module.
     """
-    folder = str(Path(submission.entry).parent)
-    sys.path.append(folder)
-    locations = [folder] if submission.package else None
-    spec = importlib.util.spec_from_file_location(
-        MODULE_NAME, submission.entry, submodule_search_locations=locations
-    )
+    entry, root = Path(submission.entry), Path(submission.path)
+    sys.path.append(str(entry.parent))
+    if not submission.package:
+        return _imported(entry, None)
+    if entry.parent == root:
+        return _imported(entry, root)
+    # deep in an installed package: its parents are imported first, as for any module
+    _imported(root / "__init__.py", root)
+    inner = entry.parent if entry.name == "__init__.py" else entry.with_suffix("")
+    module = importlib.import_module(".".join((MODULE_NAME, *inner.relative_to(root).parts)))
+    sys.modules[MODULE_NAME] = module
+    return module
+
+
+def _imported(file: Path, package: Path | None) -> ModuleType:
+    locations = [str(package)] if package else None
+    spec = importlib.util.spec_from_file_location(MODULE_NAME, file, submodule_search_locations=locations)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -108,9 +131,8 @@ def seed_everything(trial: Trial) -> None:
     torch.set_num_threads(trial.threads)
     random.seed(trial.seed)
     np.random.seed(trial.seed)
-    if (
-        trial.device.kind == "cpu"
-    ):  # manual_seed also queues a call, with a stack trace, for every accelerator
+    if trial.device.kind == "cpu":
+        # manual_seed also queues a call for each kind of accelerator, with a stack trace: 1 ms
         torch.default_generator.manual_seed(trial.seed)
     else:
         torch.manual_seed(trial.seed)

@@ -39,8 +39,7 @@ def failure(error: BaseException, submission: Submission, doing: str) -> Failed:
 
 def own_frames(error: BaseException, submission: Submission) -> list[traceback.FrameSummary]:
     """The frames of the submission's own files, outermost first."""
-    folder = Path(submission.entry).parent
-    own = {str(folder / name) for name in submission.files}
+    own = {str(Path(submission.folder, name)) for name in submission.files}
     frames = traceback.extract_tb(error.__traceback__)
     return [frame for frame in frames if frame.filename in own][-_MAX_FRAMES:]
 
