@@ -8,8 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sessions import GOOD, loop, session, write
+from sessions import GOOD, at_home, loop, session, write
 
+import grader
 from grader.contract.record import Record
 from grader.contract.status import Status
 
@@ -164,7 +165,9 @@ def test_a_loop_ends_with_a_budget_of_seconds(timed: dict[str, Record], name: st
     row = timed[name]
     assert (row.status, row.reason) == (Status.OK, "")
     assert row.timing.train_seconds is not None
-    assert (name == "after_the_epoch.py" and row.usage.steps <= STEPS) or 0.6 <= row.timing.train_seconds < 1.6
+    assert (
+        name == "after_the_epoch.py" and row.usage.steps <= STEPS
+    ) or 0.6 <= row.timing.train_seconds < 1.6
     assert row.usage.optimizer_steps == row.usage.steps > 0
 
 
@@ -182,27 +185,39 @@ def test_a_bare_except_for_ever_is_told_since_when_the_loader_had_ended(timed: d
     assert "catch no BudgetExhausted" in timed["catches_all.py"].reason
 
 
-# --- the loader that was cycled, under a counted budget ---
+# --- the loader that was cycled, under a counted budget; deterministic algorithms ---
 
 
-def test_a_cycled_loader_is_told_since_when_it_had_ended(tmp_path: Path, places: Path) -> None:
-    rows = run(tmp_path, places, {"cycles.py": STUBBORN["cycles.py"]}, "5 steps", limits="train = 1.5")
-    row = rows["cycles.py"]
+@pytest.fixture(scope="module")
+def limited(tmp_path_factory: pytest.TempPathFactory, places: Path) -> dict[str, Record]:
+    sources = {"cycles.py": STUBBORN["cycles.py"], "default.py": GOOD}
+    folder = tmp_path_factory.mktemp("limited")
+    return run(folder, places, sources, "5 steps", limits="train = 1.5", deterministic=True)
+
+
+def test_a_cycled_loader_is_told_since_when_it_had_ended(limited: dict[str, Record]) -> None:
+    row = limited["cycles.py"]
     assert row.status is Status.TIMEOUT
     assert "killed after 1.5 s of training (limits.train): the loader had ended 1." in row.reason
     assert "no itertools.cycle" in row.reason
+
+
+def test_deterministic_algorithms_can_be_asked_for(limited: dict[str, Record]) -> None:
+    assert (limited["default.py"].status, limited["default.py"].deterministic) == (Status.OK, True)
 
 
 # --- repeatability ---
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_seed_others(tmp_path: Path, places: Path) -> None:
-    sources = {name: HONEST[name] for name in ("default.py", "next_iter.py", "tensors.py")}
-    write(tmp_path, {f"subs/{name}": source for name, source in sources.items()})
-    once, again = (session(tmp_path, places, "2 epochs", seeds="7,") for _ in range(2))
-    other = session(tmp_path, places, "2 epochs", seeds="8,", deterministic=True)
-    for name in sources:
-        assert once[name].metrics == again[name].metrics
-        assert once[name].metrics != other[name].metrics
-        assert [point.loss for point in once[name].curve] == [point.loss for point in again[name].curve]
-        assert (other[name].status, other[name].deterministic) == (Status.OK, True)
+    """Two copies of each file, as a session runs a file and seed once."""
+    names = ("default.py", "next_iter.py", "tensors.py")
+    write(tmp_path, {f"subs/{copy}/{name}": HONEST[name] for name in names for copy in "ab"})
+    with at_home(tmp_path, places):
+        records = grader.run("subs", budget="2 epochs", seeds="7,8", device="cpu")
+    rows = {(Path(row.submission.path).name, row.submission.path[5], row.seed): row for row in records}
+    for name in names:
+        once, again, other = (rows[name, copy, seed] for copy, seed in (("a", 7), ("b", 7), ("a", 8)))
+        assert once.status is Status.OK
+        assert once.metrics == again.metrics != other.metrics
+        assert [point.loss for point in once.curve] == [point.loss for point in again.curve]

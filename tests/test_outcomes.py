@@ -139,7 +139,7 @@ BAD = {
         GOOD + "\nwhile True: pass\n", TIMEOUT, LOAD, ("5 s", "train()", "train_loader")
     ),
     "top_level_loop.py": Case(
-        TOP_LEVEL_INVALID, LOAD, ("train_data", "train_loader", "top_level_loop.py, line ")
+        TOP_LEVEL_LOOP, INVALID, LOAD, ("train_data", "train_loader", "top_level_loop.py, line ")
     ),
     "pasted.py": Case(PASTED, INVALID, LOAD, ("FashionMNIST", "train_data", "train_loader", "line 7")),
     "exit_at_import.py": Case(
