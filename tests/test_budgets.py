@@ -6,6 +6,7 @@ digits has 1438 samples to train on and batches of 64: 23 steps an epoch, of whi
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sessions import GOOD, at_home, loop, session, write
@@ -19,9 +20,15 @@ N, BATCH, STEPS = 1438, 64, 23
 EACH = "for x, y in train_loader:\n    step(model, optimizer, x, y)\n"
 HONEST = {
     "default.py": GOOD,
-    "epochs.py": loop("for epoch in range(10**6):\n    for X, y in train_loader:\n        step(model, optimizer, X, y)"),
-    "forever.py": loop("while True:\n    for i, (x, y) in enumerate(train_loader):\n        step(model, optimizer, x, y)"),
-    "next_iter.py": loop("while True:\n    x, y = next(iter(train_loader))\n    step(model, optimizer, x, y)"),
+    "epochs.py": loop(
+        "for epoch in range(10**6):\n    for X, y in train_loader:\n        step(model, optimizer, X, y)"
+    ),
+    "forever.py": loop(
+        "while True:\n    for i, (x, y) in enumerate(train_loader):\n        step(model, optimizer, x, y)"
+    ),
+    "next_iter.py": loop(
+        "while True:\n    x, y = next(iter(train_loader))\n    step(model, optimizer, x, y)"
+    ),
     "swallows.py": loop(
         "while True:\n    try:\n        for x, y in train_loader:\n            try:\n"
         "                step(model, optimizer, x, y)\n            except Exception: pass\n"
@@ -75,12 +82,13 @@ STUBBORN = {
         "import itertools\nfor x, y in itertools.cycle(train_loader):\n    step(model, optimizer, x, y)"
     ),
     "catches_all.py": loop(
-        "while True:\n    try:\n        for x, y in train_loader: step(model, optimizer, x, y)\n    except:\n        pass"
+        "while True:\n    try:\n        for x, y in train_loader: step(model, optimizer, x, y)\n"
+        "    except:\n        pass"
     ),
 }
 
 
-def run(tmp: Path, places: Path, sources: dict[str, str], budget: str, **wishes: object) -> dict[str, Record]:
+def run(tmp: Path, places: Path, sources: dict[str, str], budget: str, **wishes: Any) -> dict[str, Record]:
     return session(write(tmp, {f"subs/{n}": s for n, s in sources.items()}), places, budget, **wishes)
 
 
@@ -108,19 +116,12 @@ COUNTED = {
         "tensors.py": (round(30 * 64 / N, 6), 30, 30 * 64),
         "drop_last.py": (round(30 / 14, 6), 30, 3000),
     },
-    "2000 samples": {
+    "60s, 9 epochs, 1000 steps, 2000 samples": {
         "default.py": (round((N + 9 * 64) / N, 6), 32, N + 9 * 64),
         "next_iter.py": (round(32 * 64 / N, 6), 32, 32 * 64),
         "validates.py": (round((1294 + 12 * 64) / 1294, 6), 33, 1294 + 12 * 64),
         "tensors.py": (round(32 * 64 / N, 6), 32, 32 * 64),
         "drop_last.py": (round(20 / 14, 6), 20, 2000),
-    },
-    "60s, 9 epochs, 1000 samples, 3 steps": {
-        "default.py": (round(3 * 64 / N, 6), 3, 3 * 64),
-        "next_iter.py": (round(3 * 64 / N, 6), 3, 3 * 64),
-        "validates.py": (round(3 * 64 / 1294, 6), 3, 3 * 64),
-        "tensors.py": (round(3 * 64 / N, 6), 3, 3 * 64),
-        "drop_last.py": (round(300 / 1400, 6), 3, 300),
     },
 }
 LIKE_DEFAULT = ("epochs.py", "forever.py", "swallows.py", "own_loader.py", "plans.py")

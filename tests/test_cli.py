@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import signal
 import subprocess
@@ -15,12 +16,10 @@ import psutil
 import pytest
 from sessions import GOOD, command, environment, gone, loop, write
 
-from grader.contract.status import Status
 from grader.host.store import Store
 
 SUBMISSIONS = Path(__file__).parents[1] / "submissions"
-BAD = loop("raise ValueError('no \\x1b[31mgood')")
-CHATTY = loop("print('said on the way')\nraise ValueError('no good')")
+BAD = loop("print('said on the way')\nraise ValueError('no \\x1b[31mgood')")
 SLOW = "\nimport time\n" + loop(
     "while True:\n    for x, y in train_loader:\n        step(model, optimizer, x, y)"
 )
@@ -31,7 +30,7 @@ AT_ONCE = loop("return None")
 def mixed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with two good submissions and two bad ones."""
     folder = tmp_path_factory.mktemp("mixed")
-    return write(folder, {"subs/a.py": GOOD, "subs/b.py": BAD, "subs/c.py": CHATTY, "subs/d.py": GOOD})
+    return write(folder, {"subs/a.py": GOOD, "subs/b.py": BAD, "subs/c.py": BAD, "subs/d.py": GOOD})
 
 
 def grader(*arguments: str, cwd: Path, places: Path) -> subprocess.CompletedProcess[str]:
@@ -91,6 +90,7 @@ def test_x_stops_at_the_first_failure(mixed: Path, places: Path) -> None:
     assert result.returncode == 1
     assert "1 ok, 1 crashed, stopped early" in result.stdout
     assert 'b.py", line' in result.stdout  # -v: the traceback
+    assert "    | said on the way" in result.stdout  # -vv: the output
 
 
 def test_maxfail_counts_and_quiet_shows_failures_only(mixed: Path, places: Path) -> None:
@@ -103,16 +103,11 @@ def test_maxfail_counts_and_quiet_shows_failures_only(mixed: Path, places: Path)
 
 
 def test_k_selects_and_all_well_is_exit_code_0(mixed: Path, places: Path) -> None:
-    arguments = ("run", "subs", "-k", "d.py and not b", "--budget", "3 steps", "--seeds", "3,")
+    arguments = ("run", "subs", "-k", "d.py and not c.py", "--budget", "3 steps", "--seeds", "3,")
     result = grader(*arguments, cwd=mixed, places=places)
     assert result.returncode == 0
     assert "subs/d.py::digits[seed=3] ok" in result.stdout
     assert "1 ok in" in result.stdout
-
-
-def test_two_v_show_the_output_of_the_submission(mixed: Path, places: Path) -> None:
-    result = grader("run", "subs/c.py", "-vv", "--budget", "3 steps", cwd=mixed, places=places)
-    assert "    | said on the way" in result.stdout
 
 
 # --- what cannot run ---
@@ -273,7 +268,7 @@ def test_ctrl_c_before_the_first_trial_is_exit_code_2(slow: Path, places: Path) 
     assert gone([each.pid for each in started])
 
 
-@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
 def test_a_host_that_is_killed_takes_its_workers_along(slow: Path, places: Path, end: signal.Signals) -> None:
     with running("run", "subs", "--budget", "60s", cwd=slow, places=places) as process:
         await_line(process, "subs/a.py::digits[seed=0] ok")
@@ -360,29 +355,22 @@ def test_check_names_the_rule_that_is_broken(tmp_path: Path, places: Path) -> No
         "raises.py": BAD,
         "state.py": state,
         "probabilities.py": GOOD.replace("nn.ReLU(), last", "nn.ReLU(), last, nn.Softmax(1)"),
-        "nan.py": GOOD.replace("nn.ReLU(), last", "nn.ReLU(), last, nn.Threshold(1e9, float('nan'))"),
+        "nan.py": loop("with torch.no_grad():\n    for p in model.parameters(): p.fill_(float('nan'))"),
         "hook.py": GOOD.replace("def build_model", "def build_modl"),
     }
     write(tmp_path, {f"subs/{name}": source for name, source in sources.items()})
     result = grader("check", "subs", cwd=tmp_path, places=places)
     assert result.returncode == 1
-    parts = result.stdout.split("subs/")
-    failed = {
-        part.partition("::")[0]: [line for line in part.splitlines() if "FAILED" in line]
-        for part in parts[1:]
-    }
-    rules = {
-        name: lines[0].strip().removeprefix("FAILED ").partition(":")[0]
-        for name, lines in failed.items()
-        if lines
-    }
+    rules = {}
+    for part in re.split(r"^subs/", result.stdout, flags=re.MULTILINE)[1:]:
+        failed = [line.strip() for line in part.splitlines() if "FAILED" in line]
+        rules[part.partition("::")[0]] = [line.removeprefix("FAILED ").partition(":")[0] for line in failed]
     assert rules == {
-        "shape.py": "forward gives the task's shape",
-        "idle.py": "training changes the parameters",
-        "raises.py": "training ends with the budget",
-        "state.py": "saved and loaded, it predicts the same",
-        "probabilities.py": "outputs are logits",
-        "nan.py": "predictions are finite",
-        "hook.py": "hooks",
+        "shape.py": ["built, and gives the task's shape"],
+        "idle.py": ["training changes the parameters"],
+        "raises.py": ["training ends with the budget"],
+        "state.py": ["saved and loaded, it predicts the same"],
+        "probabilities.py": ["outputs are logits"],
+        "nan.py": ["predictions are finite"],
+        "hook.py": ["hooks"],
     }
-    assert Status.OK not in rules
