@@ -345,15 +345,15 @@ def test_what_new_writes_and_the_baselines_pass_check(tmp_path: Path, places: Pa
 
 
 def test_check_names_the_rule_that_is_broken(tmp_path: Path, places: Path) -> None:
-    state = GOOD.replace("return nn.Sequential", "return Scaled").replace(
-        "@hookimpl", "class Scaled(nn.Sequential):\n    scale = 1\n    def forward(self, x):\n"
-        "        self.scale += 0.1 * self.training\n        return self.scale * super().forward(x)\n\n\n@hookimpl", 1
-    )  # fmt: skip
+    scaled = (
+        "\n\nclass Scaled(nn.Sequential):\n    scale = 1\n    def forward(self, x):\n"
+        "        self.scale += 0.1 * self.training\n        return self.scale * super().forward(x)\n"
+    )
     sources = {
         "shape.py": GOOD.replace("task.outputs)", "7)"),
         "idle.py": AT_ONCE,
         "raises.py": BAD,
-        "state.py": state,
+        "state.py": GOOD.replace("return nn.Sequential", "return Scaled") + scaled,
         "probabilities.py": GOOD.replace("nn.ReLU(), last", "nn.ReLU(), last, nn.Softmax(1)"),
         "nan.py": loop("with torch.no_grad():\n    for p in model.parameters(): p.fill_(float('nan'))"),
         "hook.py": GOOD.replace("def build_model", "def build_modl"),

@@ -207,6 +207,28 @@ BAD = {
         TRAIN,
         ("cannot be saved", "_extra_state", "buffer"),
     ),
+    "no_batches.py": Case(
+        loop(
+            "while True:\n    for _ in train_data.loader(batch_size=5000, drop_last=True): pass",
+            "model, train_data",
+        ),
+        CRASHED,
+        TRAIN,
+        ("drop_last leaves no batch", "5000", "1438"),
+    ),
+    "turns_nan.py": Case(
+        module("self.bad = 1", "return self.layer(x) * self.bad")
+        + "\n\n@hookimpl\ndef train(model):\n    model.bad = float('nan')\n",
+        INVALID,
+        PREDICT,
+        ("state_dict",),
+    ),
+    "kills_the_server.py": Case(
+        loop("import os, time; os.kill(os.getppid(), 9); time.sleep(3)"),
+        Status.HARNESS_ERROR,
+        TRAIN,
+        ("the worker server went away",),
+    ),
     # --- forged words ---
     "garbage_on_3.py": Case(
         loop("import os; os.write(3, b'garbage\\n')\nfor _ in train_loader: pass"),
@@ -343,6 +365,10 @@ FINE = {
         "    step(model, optimizer, x, y)",
         "model, train_data, budget",
     ),
+    "talks.py": loop(
+        "for _ in range(60_000): progress(loss=1.0, accuracy=0.5)\n" + ONE_PASS,
+        "model, train_loader, progress",
+    ),
     "strays.py": loop(DOUBLE_FORK + ONE_PASS),
     "train (1).py": GOOD,
     "with-hyphens.py": GOOD,
@@ -467,6 +493,12 @@ def test_a_flood_of_output_is_kept_in_bounds(rows: dict[str, Record]) -> None:
     assert len(output) <= 20000
     assert output.endswith("THE END\n")
     assert "FLOODFLOOD" in output
+
+
+def test_the_curve_of_a_talkative_loop_is_kept_in_bounds(rows: dict[str, Record]) -> None:
+    """Told at each call, these points would be more than the channel may carry."""
+    assert len(rows["talks.py"].curve) <= 2000
+    assert rows["talks.py"].curve[-1].steps == 3
 
 
 def test_a_loop_that_ignores_everything_is_killed_at_its_limit(rows: dict[str, Record]) -> None:

@@ -140,7 +140,7 @@ def _notes(attempt: Attempt, targets: npt.NDArray[np.generic]) -> list[str]:
     if done is not None and done.optimizer_steps > done.steps:
         notes.append(
             f"unmetered: {done.optimizer_steps} optimiser steps on {done.steps} metered batches; "
-            "call budget.step(len(batch)) at each step"
+            "call budget.step(len(batch)) first in each step"
         )
     note = _brought_along(attempt, targets)
     return [*notes, note] if note else notes

@@ -274,8 +274,8 @@ def _train_timeout(trial: Trial, ended_at: list[float]) -> PhaseEnded:
         reason += ": the loader had ended, and what came after it took too long"
     else:
         reason += (
-            ": the loop had not reached the end of its budget; take batches from train_loader, "
-            "or call budget.step(len(batch)) at each step"
+            ": the loop had not reached the end of its budget; take batches from train_loader, afresh each "
+            "epoch (no itertools.cycle), or call budget.step(len(batch)) first in each step"
         )
     return PhaseEnded(Status.TIMEOUT, reason)
 
@@ -284,7 +284,8 @@ def _compare_probe(trained: npt.NDArray[np.float32], reloaded: npt.NDArray[np.fl
     """The reloaded weights must do what the trained model did. NaN equals NaN here: scoring names it."""
     if np.allclose(trained, reloaded, rtol=_PROBE_TOLERANCE, atol=_PROBE_TOLERANCE, equal_nan=True):
         return
-    worst = float(np.nanmax(np.abs(trained - reloaded)))
+    with np.errstate(invalid="ignore"):  # infinity less infinity
+        worst = float(np.nan_to_num(np.abs(trained - reloaded), nan=np.inf).max())
     raise PhaseEnded(
         Status.INVALID,
         f"saved and loaded again, the model gives other outputs than when trained (by up to {worst:.3g}): it "

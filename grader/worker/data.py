@@ -163,6 +163,10 @@ class Loader:
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, not {batch_size}")
+        if drop_last and batch_size > len(data):
+            raise ValueError(
+                f"drop_last leaves no batch: batch_size is {batch_size}, and there are {len(data)} samples"
+            )
         self.batch_size = batch_size
         self.drop_last = drop_last
         self._data = data
