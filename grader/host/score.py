@@ -176,9 +176,14 @@ def _regression(outputs: npt.NDArray[np.float64], targets: npt.NDArray[np.float6
     return {
         "mse": mse,
         "mae": float(np.mean(np.abs(errors))),
-        "r2": 1 - mse / float(np.var(targets)),
+        "r2": _r2(mse, float(np.var(targets))),
         "loss": mse,
     }
+
+
+def _r2(mse: float, variance: float) -> float:
+    """1 - mse / variance; of targets that are all the same as scikit-learn has it: 1 where right, else 0."""
+    return 1 - mse / variance if variance else float(mse == 0)
 
 
 def _cross_entropy(logits: npt.NDArray[np.float64], classes: npt.NDArray[np.int64]) -> float:

@@ -6,9 +6,7 @@ import contextlib
 import os
 import signal
 import socket
-import sys
 from collections.abc import Callable
-from typing import TextIO
 
 import torch
 from torch import nn
@@ -126,13 +124,7 @@ class StepCounter:
 def _enter(start: Start) -> None:
     os.chdir(start.scratch)
     os.environ["TMPDIR"] = os.environ["HOME"] = start.scratch
-    sys.stdout, sys.stderr = _by_lines(1), _by_lines(2)
     seed_everything(start.trial)
-
-
-def _by_lines(fd: int) -> TextIO:
-    """A stream that holds nothing back, as a phase ends with its process killed, and that takes any text."""
-    return open(fd, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
 
 
 def _loaded(trial: Trial, channel: Channel, stage: Stage) -> tuple[Loaded, nn.Module]:

@@ -185,6 +185,7 @@ def run_child(request: bytes, status: int, channel: int, output: int) -> None:
         for name in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(name, signal.SIG_DFL)
         confine.confine(channel, output)
+        _speak_at_once()
         from grader.worker.phases import run_phase
 
         run_phase(request)
@@ -194,6 +195,14 @@ def run_child(request: bytes, status: int, channel: int, output: int) -> None:
         traceback.print_exc()
         os._exit(70)
     os._exit(0)
+
+
+def _speak_at_once() -> None:
+    """Print line by line, as to a terminal: a worker ends by being killed, with its buffers."""
+    sys.stdout, sys.stderr = (
+        open(fd, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+        for fd in (1, 2)
+    )
 
 
 if __name__ == "__main__":
