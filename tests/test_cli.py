@@ -20,9 +20,7 @@ from grader.host.store import Store
 
 SUBMISSIONS = Path(__file__).parents[1] / "submissions"
 BAD = loop("print('said on the way')\nraise ValueError('no \\x1b[31mgood')")
-SLOW = "\nimport time\n" + loop(
-    "while True:\n    for x, y in train_loader:\n        step(model, optimizer, x, y)"
-)
+SLOW = loop("while True: pass")  # says nothing: a broken pipe cannot end it
 AT_ONCE = loop("return None")
 
 
