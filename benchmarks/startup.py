@@ -8,6 +8,7 @@ from __future__ import annotations
 import statistics
 
 from common import headline, parser, places, python, table, timed
+
 from leaderboard import fill
 
 TELL = """

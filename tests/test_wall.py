@@ -16,7 +16,7 @@ import pytest
 import grader
 from grader import hookspecs
 from grader.contract.record import Record
-from grader.host import hooktable
+from grader.host import readme as readmes
 from grader.host.store import Store
 
 ROOT = Path(grader.__file__).parent
@@ -336,25 +336,25 @@ def _files(told: dict[str, object]) -> dict[int, tuple[str, int]]:
     return {int(fd): (name, size) for fd, (name, size) in files.items()}
 
 
-class TestHookTable:
-    def test_the_readme_has_the_tables_that_the_hooks_give(self) -> None:
-        """Made anew by `python -m grader.host.hooktable README.md`."""
+class TestReadme:
+    def test_its_tables_are_what_the_hooks_and_the_records_give(self) -> None:
+        """Made anew by `python -m grader.host.readme README.md`."""
         readme = (ROOT.parent / "README.md").read_text(encoding="utf-8")
-        assert hooktable.updated(readme) == readme
+        assert readmes.updated(readme, ROOT.parent / "leaderboard") == readme
 
     @pytest.mark.parametrize("hooks", [hookspecs.SubmissionHooks, hookspecs.HarnessHooks])
     def test_every_hook_is_in_it_with_all_its_arguments(self, hooks: type) -> None:
-        rows = {row.split("`")[1]: row for row in hooktable.tables().splitlines() if row.startswith("| `")}
-        for name, hook in hooktable.hooks_of(hooks):
+        rows = {row.split("`")[1]: row for row in readmes.hooks().splitlines() if row.startswith("| `")}
+        for name, hook in readmes.hooks_of(hooks):
             assert hook.__doc__, f"{name} says nothing of itself"
             code = hook.__code__
             for argument in code.co_varnames[1 : code.co_argcount]:
                 assert f"`{argument}`" in rows[name]
 
     def test_says_on_which_side_each_hook_of_a_plugin_runs(self) -> None:
-        for name, hook in hooktable.hooks_of(hookspecs.HarnessHooks):
+        for name, hook in readmes.hooks_of(hookspecs.HarnessHooks):
             assert "Host" in (hook.__doc__ or ""), f"{name} does not say where it runs"
 
     def test_a_file_without_markers_is_refused(self) -> None:
         with pytest.raises(ValueError, match="<!-- hooks -->"):
-            hooktable.updated("# A readme")
+            readmes.between("# A readme", "hooks", "")

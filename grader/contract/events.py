@@ -15,7 +15,8 @@ from grader.contract.task import ArrayInfo
 from grader.contract.trial import Trial
 
 MAX_LINE = 1 << 18  # bytes of one event; a model's structure is the longest thing said
-MAX_TOTAL = 1 << 23  # bytes of all events of one phase
+MAX_TOTAL = 1 << 23  # bytes of all events of one phase, and for each second of it
+MAX_RATE = 1 << 14  # bytes more: the display's heartbeats of a long training are no flood
 
 
 class FileInfo(msgspec.Struct, frozen=True):

@@ -61,9 +61,8 @@ def findings(trial: Trial, record: Record) -> Iterator[Finding]:
     reached = _Reached(record)
     hooks = ", ".join(trial.submission.hooks) or "none"
     yield reached.until("hooks", bool(not trial.submission.problem), hooks)
-    yield reached.until("the model is built", record.model is not None, _model(record))
-    shape = f"({trial.task.outputs},) a sample, float32"
-    yield reached.until("forward gives the task's shape", record.model is not None, shape)
+    shape = f"{_model(record)}, ({trial.task.outputs},) a sample, float32"
+    yield reached.until("built, and gives the task's shape", record.model is not None, shape)
     yield reached.until("training ends with the budget", _past(record, Phase.TRAIN), _used(record))
     changed = UNCHANGED not in record.notes
     yield reached.rule("training changes the parameters", changed, UNCHANGED if not changed else "")

@@ -66,7 +66,13 @@ def main(arguments: list[str] | None = None) -> None:
     except GraderError as error:
         click.echo(f"grader: error: {error}", err=True)
         sys.exit(error.exit_code)
-    make_cli(manager).main(arguments, prog_name="grader")
+    try:
+        sys.exit(make_cli(manager).main(arguments, prog_name="grader", standalone_mode=False))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(4 if isinstance(error, click.UsageError) else error.exit_code)  # click's own 2 is taken
+    except click.Abort:
+        sys.exit(2)
 
 
 def _named_plugins(arguments: list[str]) -> list[str]:

@@ -133,17 +133,24 @@ def _notes(attempt: Attempt, targets: npt.NDArray[np.generic]) -> list[str]:
     task, done, logits = attempt.trial.task, attempt.done, attempt.logits
     assert logits is not None
     notes = []
-    if task.kind != "regression" and logits.min() >= 0 and logits.max() <= 1:
+    if task.kind != "regression" and _like_probabilities(logits):
         notes.append(
             "all outputs lie in [0, 1] and look like probabilities: return logits (no softmax, no sigmoid)"
         )
     if done is not None and done.optimizer_steps > done.steps:
         notes.append(
             f"unmetered: {done.optimizer_steps} optimiser steps on {done.steps} metered batches; "
-            "call budget.step(len(batch)) at each step"
+            "call budget.step(len(batch)) first in each step"
         )
     note = _brought_along(attempt, targets)
     return [*notes, note] if note else notes
+
+
+def _like_probabilities(logits: npt.NDArray[np.float32]) -> bool:
+    """All in [0, 1], as softmax or sigmoid leave them: a ReLU's hold zeros, and sum to anything."""
+    if logits.min() < 0 or logits.max() > 1:
+        return False
+    return bool(logits.min() > 0 or np.allclose(logits.sum(axis=1), 1, atol=1e-3))
 
 
 def _brought_along(attempt: Attempt, targets: npt.NDArray[np.generic]) -> str:

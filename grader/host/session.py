@@ -58,6 +58,7 @@ class Session:
             executor = stack.enter_context(closing(self._executor(device, submissions)))
             tasks = {name: stack.enter_context(closing(self._open(d))) for name, d in definitions.items()}
             trials = self._plan(submissions, tasks, device)
+            self._open_leaderboard()
             self.manager.hook.grader_session_start(config=self.config, trials=trials)
             try:
                 self._run_all(trials, tasks, executor)
@@ -70,6 +71,13 @@ class Session:
             self._write_leaderboard()
         self.manager.hook.grader_session_finish(config=self.config, records=self.records)
         return self.records
+
+    def _open_leaderboard(self) -> None:
+        """Nobody should train for an hour to learn that the folder cannot be written."""
+        from grader.host.store import Store
+
+        if self._keep:
+            Store(self.config.leaderboard).open()
 
     def _definitions(self) -> dict[str, TaskDefinition]:
         from grader.plugins import task_definitions

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import math
 import os
 import re
@@ -37,6 +38,15 @@ class Store:
         self.directory = Path(directory)
         self.records = self.directory / "records"
         self._swept: set[Path] = set()
+
+    def open(self) -> None:
+        """Make the folder of records where it is missing. Raises StoreError when it cannot be written."""
+        try:
+            self.records.mkdir(parents=True, exist_ok=True)
+            if not os.access(self.records, os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        except OSError as error:
+            raise not_written(self.records, error) from error
 
     def path(self, record: Record) -> Path:
         """Where this record stands, or would."""

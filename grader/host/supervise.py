@@ -124,11 +124,7 @@ class Supervisor:
         if attempt.done.changed is False:
             attempt.notes.append(UNCHANGED)
         _seal(weights, "weights")
-        if os.fstat(weights).st_size > trial.limits.weights:
-            raise PhaseEnded(
-                Status.VIOLATION,
-                f"the weights take {os.fstat(weights).st_size} bytes; {trial.limits.weights} are allowed",
-            )
+        _check_size(os.fstat(weights).st_size, attempt.done.weights_bytes, trial.limits.weights)
         return weights, _result(probe_outputs, probe_shape)
 
     def _on_the_clock(
@@ -278,8 +274,8 @@ def _train_timeout(trial: Trial, ended_at: list[float]) -> PhaseEnded:
         reason += ": the loader had ended, and what came after it took too long"
     else:
         reason += (
-            ": the loop had not reached the end of its budget; take batches from train_loader, "
-            "or call budget.step(len(batch)) at each step"
+            ": the loop had not reached the end of its budget; take batches from train_loader, afresh each "
+            "epoch (no itertools.cycle), or call budget.step(len(batch)) first in each step"
         )
     return PhaseEnded(Status.TIMEOUT, reason)
 
@@ -288,7 +284,8 @@ def _compare_probe(trained: npt.NDArray[np.float32], reloaded: npt.NDArray[np.fl
     """The reloaded weights must do what the trained model did. NaN equals NaN here: scoring names it."""
     if np.allclose(trained, reloaded, rtol=_PROBE_TOLERANCE, atol=_PROBE_TOLERANCE, equal_nan=True):
         return
-    worst = float(np.nanmax(np.abs(trained - reloaded)))
+    with np.errstate(invalid="ignore"):  # infinity less infinity
+        worst = float(np.nan_to_num(np.abs(trained - reloaded), nan=np.inf).max())
     raise PhaseEnded(
         Status.INVALID,
         f"saved and loaded again, the model gives other outputs than when trained (by up to {worst:.3g}): it "
@@ -320,6 +317,16 @@ def _result(fd: int, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
     """Read what a worker left, at the host's own shape and type, once nobody can change it any more."""
     _seal(fd, "predictions")
     return memory.read_array(fd, "float32", shape).astype(np.float32, copy=False)
+
+
+def _check_size(size: int, told: int, limit: int) -> None:
+    if size > limit:
+        raise PhaseEnded(Status.VIOLATION, f"the weights take {size} bytes; {limit} are allowed")
+    if size == 0 or size != told:
+        raise PhaseEnded(
+            Status.VIOLATION,
+            f"the submission's process said that it was done before its weights were complete ({size} bytes)",
+        )
 
 
 def _seal(fd: int, what: str) -> None:

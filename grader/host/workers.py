@@ -54,6 +54,7 @@ class WorkerProcess:
         self._status, self._channel, self._output_fd = status, channel, output
         self._status_lines, self._lines = _Lines(1 << 12), _Lines(events.MAX_LINE)
         self._total = 0
+        self._born = time.monotonic()
         self.pid: int | None = None
         self._pidfd: int | None = None
         self._exited: Exited | None = None
@@ -180,7 +181,7 @@ class WorkerProcess:
             self._forget(self._channel.fileno())
             return False
         self._total += len(data)
-        if self._total > events.MAX_TOTAL:
+        if self._total > events.MAX_TOTAL + events.MAX_RATE * (time.monotonic() - self._born):
             raise _malformed("sent more than its channel may carry")
         for line in self._lines.feed(data):
             self._events.append(_decoded(line))

@@ -66,7 +66,10 @@ class RunningBudget:
         )
 
     def step(self, samples: int = 1) -> None:
-        """Meter one training step on that many samples. Raises BudgetExhausted when the budget is used up."""
+        """Meter the training step that follows, on that many samples: call it first in each step.
+
+        Raises BudgetExhausted when the budget is used up.
+        """
         self.check()
         self.count(samples, self._length)
 

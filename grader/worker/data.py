@@ -165,7 +165,9 @@ class Loader:
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, not {batch_size}")
         if drop_last and batch_size > len(data):  # `while True` over no batch would spin until it is killed
-            raise ValueError(f"drop_last leaves none of {len(data)} samples in batches of {batch_size}")
+            raise ValueError(
+                f"drop_last leaves no batch: batch_size is {batch_size}, and there are {len(data)} samples"
+            )
         self.batch_size = batch_size
         self.drop_last = drop_last
         self._data = data

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from grader.worker.channel import Channel
 
 _HEARTBEAT = 0.2  # seconds between two messages for the display
+_MAX_POINTS = 2000  # of a curve; a loop with more is heard as often as the display needs
 _FOLD = 512  # losses kept as tensors before they are summed: reading each would stall the device
 
 
@@ -77,21 +78,32 @@ class Progress:
         self._budget = budget
         self._losses = losses
         self._next_beat = 0.0
+        self._points = 0
 
     def __call__(self, *, loss: float | None = None, accuracy: float | None = None) -> None:
         """Add a point to the curve. `loss` is a mean, `accuracy` a fraction from 0 to 1."""
-        self._send(_number(loss), _number(accuracy), keep=True)
+        self._add(_number(loss), _number(accuracy))
 
     def tick(self) -> None:
         """Called for each batch; tells the display a few times a second."""
-        elapsed = self._budget.elapsed()
-        if elapsed >= self._next_beat:
-            self._next_beat = elapsed + _HEARTBEAT
+        if self._beat():
             self._send(self._losses.latest(), None, keep=False)
 
     def epoch_ended(self) -> None:
         """Called by a loader at the end of each pass."""
-        self._send(self._losses.take_mean(), None, keep=True)
+        self._add(self._losses.take_mean(), None, last=self._budget.loader_ended)
+
+    def _add(self, loss: float | None, accuracy: float | None, *, last: bool = False) -> None:
+        self._points += 1
+        if last or self._points <= _MAX_POINTS or self._beat():
+            self._send(loss, accuracy, keep=True)
+
+    def _beat(self) -> bool:
+        elapsed = self._budget.elapsed()
+        if elapsed < self._next_beat:
+            return False
+        self._next_beat = elapsed + _HEARTBEAT
+        return True
 
     def _send(self, loss: float | None, accuracy: float | None, *, keep: bool) -> None:
         budget = self._budget

@@ -7,6 +7,7 @@ import os
 import safetensors.torch
 import torch
 
+from grader.contract.status import Status
 from grader.worker.refusal import Refused
 
 
@@ -25,7 +26,10 @@ def save(model: torch.nn.Module, fd: int) -> int:
 
 def load(model: torch.nn.Module, fd: int) -> None:
     """Load the file's weights into a model of the same architecture. Raises Refused when it is another."""
-    state = safetensors.torch.load(_read(fd))
+    try:
+        state = safetensors.torch.load(_read(fd))
+    except safetensors.SafetensorError as error:
+        raise Refused(f"the weights file is broken: {error}", Status.VIOLATION) from None
     try:
         model.load_state_dict(state)
     except RuntimeError as error:
