@@ -228,7 +228,7 @@ class TestPublishedFigures:
     """What the tutorials print under their own listings."""
 
     def test_the_quickstart_reaches_the_published_end(self, published: dict[str, list[Record]]) -> None:
-        """Published: 70.8 % and 0.785. FIGURES"""
+        """Published: 70.8 % and 0.785. Seen with seeds 0, 1, 2: 71.2, 72.3, 71.4 %; 0.779, 0.771, 0.779."""
         records = published["tutorial_mlp"]
         assert [record.status for record in records] == [Status.OK] * 3
         accuracy = statistics.mean(record.metrics["accuracy"] for record in records)
