@@ -263,7 +263,8 @@ def test_ctrl_c_before_the_first_trial_is_exit_code_2(slow: Path, places: Path) 
         _, err = process.communicate(timeout=60)
     assert process.returncode == 2
     assert "Traceback" not in err
-    assert gone([each.pid for each in started])
+    # a server whose host was interrupted while starting it ends when it has imported torch
+    assert gone([each.pid for each in started], seconds=60)
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])
