@@ -35,14 +35,15 @@ def conv(inputs, outputs, pool=True):
 @hookimpl
 def build_model(task):
     channels, height, width = task.input_shape
+    pools = 3 if height > 16 else 2  # eight pixels of a digit are too few to halve at once
     model = nn.Sequential(
         nn.BatchNorm2d(channels),  # standardises the inputs by what it sees in training
-        conv(channels, 16),
+        conv(channels, 16, pool=pools == 3),
         conv(16, 32),
         conv(32, 64),
         Residual(conv(64, 64, pool=False)),
         nn.Flatten(),
-        nn.Linear(64 * (height // 8) * (width // 8), task.outputs),
+        nn.Linear(64 * (height >> pools) * (width >> pools), task.outputs),
     )
     return model.to(memory_format=torch.channels_last)
 
