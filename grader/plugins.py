@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import re
+import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pluggy
@@ -86,6 +88,8 @@ def _registered_tasks(
 
 
 def _imported(name: str) -> object:
+    if str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))  # last: nothing there stands in for an installed module
     try:
         return importlib.import_module(name)
     except ImportError as error:

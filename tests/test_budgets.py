@@ -193,13 +193,13 @@ def test_a_bare_except_for_ever_is_told_since_when_the_loader_had_ended(timed: d
 def limited(tmp_path_factory: pytest.TempPathFactory, places: Path) -> dict[str, Record]:
     sources = {"cycles.py": STUBBORN["cycles.py"], "default.py": GOOD}
     folder = tmp_path_factory.mktemp("limited")
-    return run(folder, places, sources, "5 steps", limits="train = 1.5", deterministic=True)
+    return run(folder, places, sources, "5 steps", limits="after = 1.5", deterministic=True)
 
 
 def test_a_cycled_loader_is_told_since_when_it_had_ended(limited: dict[str, Record]) -> None:
     row = limited["cycles.py"]
     assert row.status is Status.TIMEOUT
-    assert "killed after 1.5 s of training (limits.train): the loader had ended 1." in row.reason
+    assert "s of training (limits.after): the loader had ended 1.5 s before" in row.reason
     assert "no itertools.cycle" in row.reason
 
 

@@ -20,9 +20,7 @@ from grader.host.store import Store
 
 SUBMISSIONS = Path(__file__).parents[1] / "submissions"
 BAD = loop("print('said on the way')\nraise ValueError('no \\x1b[31mgood')")
-SLOW = "\nimport time\n" + loop(
-    "while True:\n    for x, y in train_loader:\n        step(model, optimizer, x, y)"
-)
+SLOW = loop("while True: pass")  # says nothing: a broken pipe cannot end it
 AT_ONCE = loop("return None")
 
 
@@ -265,7 +263,8 @@ def test_ctrl_c_before_the_first_trial_is_exit_code_2(slow: Path, places: Path) 
         _, err = process.communicate(timeout=60)
     assert process.returncode == 2
     assert "Traceback" not in err
-    assert gone([each.pid for each in started])
+    # a server whose host was interrupted while starting it ends when it has imported torch
+    assert gone([each.pid for each in started], seconds=60)
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM])

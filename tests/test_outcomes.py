@@ -366,7 +366,7 @@ FINE = {
         "model, train_data, budget",
     ),
     "talks.py": loop(
-        "for _ in range(60_000): progress(loss=1.0, accuracy=0.5)\n" + ONE_PASS,
+        "for _ in range(120_000): progress(loss=1.0, accuracy=0.5)\n" + ONE_PASS,
         "model, train_loader, progress",
     ),
     "strays.py": loop(DOUBLE_FORK + ONE_PASS),

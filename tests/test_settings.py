@@ -71,7 +71,7 @@ def test_every_key_is_read(tmp_path: Path, table: WriteTable) -> None:
         leaderboard = "board"
         deterministic = true
         plugins = ["my_plugin"]
-        limits = {load = 5, train = 1.5, predict = 7, output = 100, weights = 200}
+        limits = {load = 5, train = 1.5, after = 2, predict = 7, output = 100, weights = 200}
         tasks.mine = {family = "image-csv", labels = "l.csv", images = "/abs", test_labels = "t", n = 1}
     """)
     config = make_config()
@@ -86,7 +86,8 @@ def test_every_key_is_read(tmp_path: Path, table: WriteTable) -> None:
     assert config.deterministic is True
     assert config.plugins == ("my_plugin",)
     limits = config.limits
-    assert (limits.load, limits.train, limits.predict, limits.output, limits.weights) == (5, 1.5, 7, 100, 200)
+    assert (limits.load, limits.train, limits.after, limits.predict) == (5, 1.5, 2, 7)
+    assert (limits.output, limits.weights) == (100, 200)
     assert config.task_tables == {
         "mine": {
             "family": "image-csv",

@@ -15,6 +15,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     load: float = 60.0
     train: float = 3600.0  # behind budgets that set no seconds
+    after: float = 30.0  # of train() after its loader has ended, or as long again as it took until then
     predict: float = 120.0
     output: int = 64 * 1024  # bytes of stdout and stderr that are kept
     weights: int = 4 * 1024**3  # bytes of the weights file

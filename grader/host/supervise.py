@@ -143,8 +143,12 @@ class Supervisor:
             self._progress(attempt, progress)
 
         worker.send(Order(files=tuple(info for info, _ in files), started=started), [fd for _, fd in files])
+
+        def deadline() -> float:
+            return started + _train_limit(trial, ended_at)
+
         try:
-            return worker.wait(Done, started + trial.train_limit, on_progress, self._cancelled)
+            return worker.wait(Done, deadline, on_progress, self._cancelled)
         except Timeout:
             raise _train_timeout(trial, ended_at) from None
         finally:
@@ -188,8 +192,9 @@ class Supervisor:
         self._listen(trial, Phase.PREDICT, None)
         started = time.monotonic()
         worker.send(Order(files=tuple(info for info, _ in files)), [fd for _, fd in files])
+        deadline = started + trial.limits.predict
         try:
-            worker.wait(Done, started + trial.limits.predict, lambda _: None, self._cancelled)
+            worker.wait(Done, lambda: deadline, lambda _: None, self._cancelled)
         except Timeout:
             raise PhaseEnded(
                 Status.TIMEOUT, f"killed after {trial.limits.predict:g} s of predicting (limits.predict)"
@@ -205,7 +210,7 @@ class Supervisor:
         started = time.monotonic()
         limit = attempt.trial.limits.load
         try:
-            return worker.wait(Ready, started + limit, lambda _: None, self._cancelled)
+            return worker.wait(Ready, lambda: started + limit, lambda _: None, self._cancelled)
         except Timeout:
             raise PhaseEnded(
                 Status.TIMEOUT,
@@ -260,10 +265,18 @@ def secret_order(secret: bytes, trial: Trial, samples: int) -> npt.NDArray[np.in
     return np.random.default_rng(seed).permutation(samples)
 
 
+def _train_limit(trial: Trial, ended_at: list[float]) -> float:
+    """Seconds until the training is killed. A counted budget that is used up leaves some time to tidy up."""
+    if not ended_at or trial.budget.seconds is not None:
+        return trial.train_limit
+    return min(trial.train_limit, ended_at[0] + max(trial.limits.after, ended_at[0]))
+
+
 def _train_timeout(trial: Trial, ended_at: list[float]) -> PhaseEnded:
-    limit = trial.train_limit
-    asked = f"budget {trial.budget} + {limit - trial.budget.seconds:g} s" if trial.budget.seconds else ""
-    reason = f"killed after {limit:g} s of training ({asked or 'limits.train'})"
+    limit = _train_limit(trial, ended_at)
+    setting = "limits.train" if limit == trial.train_limit else "limits.after"
+    asked = f"budget {trial.budget} + {limit - trial.budget.seconds:g} s" if trial.budget.seconds else setting
+    reason = f"killed after {limit:.4g} s of training ({asked})"
     if ended_at and limit - ended_at[0] > _SOON / 2:
         reason += (
             f": the loader had ended {limit - ended_at[0]:.1f} s before, and train had not returned; loop "

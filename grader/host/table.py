@@ -22,6 +22,7 @@ class LimitsTable(BaseModel):
 
     load: _Seconds = None
     train: _Seconds = None
+    after: _Seconds = None
     predict: _Seconds = None
     output: _Bytes = None
     weights: _Bytes = None

@@ -82,11 +82,11 @@ class WorkerProcess:
     def wait(
         self,
         wanted: type[EventT],
-        deadline: float,
+        deadline: Callable[[], float],
         on_progress: Callable[[Progress], None],
         cancelled: Callable[[], bool],
     ) -> EventT:
-        """Wait for the event. Raises PhaseEnded, Timeout after `deadline` (monotonic), or Cancelled."""
+        """Wait for the event. Raises PhaseEnded, Timeout after `deadline()` (monotonic), or Cancelled."""
         while True:
             while self._events:
                 event = self._events.pop(0)
@@ -97,7 +97,7 @@ class WorkerProcess:
                 raise _crashed(self._exited)
             if cancelled():
                 raise Cancelled
-            left = deadline - time.monotonic()
+            left = deadline() - time.monotonic()
             if left <= 0:
                 raise Timeout
             self._poll(min(left, _TICK))

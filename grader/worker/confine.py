@@ -28,7 +28,12 @@ def confine(channel: int, output: int) -> None:
     _keep_only(channel, output)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash of a large model must not fill the disk
     prctl(_PR_SET_NO_NEW_PRIVS, 1)  # no setuid helper lifts the limits again
-    prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)  # kill -9 of the server leaves nobody behind
+    die_with_parent(True)  # kill -9 of the server leaves nobody behind
+
+
+def die_with_parent(wish: bool, /) -> None:
+    """Be killed at the end of the thread that started this process, or no longer."""
+    prctl(_PR_SET_PDEATHSIG, signal.SIGKILL if wish else 0)
 
 
 def become_subreaper() -> None:

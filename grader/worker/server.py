@@ -42,9 +42,11 @@ def main() -> None:
     options = json.loads(sys.argv[2])
     sys.dont_write_bytecode = True  # a submission's folder is not ours to write into
     confine.become_subreaper()
+    confine.die_with_parent(True)  # importing torch takes seconds in which nobody looks at the socket
     preload(options["preload"], cpu=options["cpu"])
     if options["many"]:
         pages.collapse()
+    confine.die_with_parent(False)  # it would fire at the end of the thread that started us, not of the host
     control.sendall(b"R")
     Server(control).serve()
 
