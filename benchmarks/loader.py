@@ -15,7 +15,6 @@ from pathlib import Path
 os.environ["GOMP_SPINCOUNT"] = "1000"  # as in a worker; read when torch is loaded
 
 import torch
-from common import headline, opened, pairs, parser, places, table
 from torch.utils.data import DataLoader
 from torchvision.datasets import FashionMNIST
 from torchvision.transforms import ToTensor
@@ -26,6 +25,8 @@ from grader.host.data import PreparedTask
 from grader.worker.budget import RunningBudget
 from grader.worker.data import Loader, TrainData, map_tensor
 from grader.worker.progress import LossMeter, Progress
+
+from common import headline, opened, pairs, parser, places, table
 
 BATCH = 64
 

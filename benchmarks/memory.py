@@ -13,7 +13,6 @@ import time
 from pathlib import Path
 
 import psutil
-from common import ROOT, headline, opened, parser, places, table, trial
 
 from grader.contract.record import CurvePoint
 from grader.contract.status import Status
@@ -21,6 +20,8 @@ from grader.contract.trial import Trial
 from grader.host.data import PreparedTask
 from grader.host.server import WorkerServer
 from grader.host.supervise import Attempt, Supervisor
+
+from common import ROOT, headline, opened, parser, places, table, trial
 
 
 def main() -> None:

@@ -8,13 +8,13 @@ from __future__ import annotations
 import statistics
 from pathlib import Path
 
-from common import headline, opened, parser, places, python, table, timed, trial
-
 from grader.contract.status import Status
 from grader.contract.trial import Trial
 from grader.host.data import PreparedTask
 from grader.host.server import WorkerServer
 from grader.host.supervise import Attempt, Supervisor
+
+from common import headline, opened, parser, places, python, table, timed, trial
 
 NOTHING = """
 from torch import nn

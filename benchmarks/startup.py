@@ -8,7 +8,6 @@ from __future__ import annotations
 import statistics
 
 from common import headline, parser, places, python, table, timed
-
 from leaderboard import fill
 
 TELL = """

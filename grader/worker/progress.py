@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 _HEARTBEAT = 0.2  # seconds between two messages for the display
 _MAX_POINTS = 2000  # of a curve; a loop with more is heard as often as the display needs
-_FOLD = 512  # losses kept as tensors before they are summed: reading each would stall the device
+_FOLD = 32  # losses kept as tensors before they are summed: reading each would stall the device; 512 of them,
+# scattered between the batches, kept 25 MB of the heap from being used again
 
 
 class LossMeter:
