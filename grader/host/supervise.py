@@ -166,18 +166,18 @@ class Supervisor:
         stack: contextlib.ExitStack,
     ) -> None:
         trial, outputs = attempt.trial, attempt.trial.task.outputs
-        order = secret_order(self._secret, trial, len(data.test_inputs))
-        sample = order[:SAMPLE]
-        shapes = {"logits": len(order), "sample_outputs": len(sample), "probe_outputs": len(probe)}
-        results = {name: _result_file(stack, name, (rows, outputs)) for name, rows in shapes.items()}
-        files = [
-            _array_file(stack, "test_inputs", data.test_inputs[order]),
-            _array_file(stack, "sample_inputs", data.test_inputs[sample]),
-            _array_file(stack, "probe_inputs", data.probe_inputs),
-            (FileInfo("weights", "uint8", ()), weights),
-            *((FileInfo(name, "float32", (shapes[name], outputs)), fd) for name, fd in results.items()),
-        ]
-        with self._worker(attempt, b"P") as worker:
+        with self._worker(attempt, b"P") as worker:  # it loads while its files are made
+            order = secret_order(self._secret, trial, len(data.test_inputs))
+            sample = order[:SAMPLE]
+            shapes = {"logits": len(order), "sample_outputs": len(sample), "probe_outputs": len(probe)}
+            results = {name: _result_file(stack, name, (rows, outputs)) for name, rows in shapes.items()}
+            files = [
+                _array_file(stack, "test_inputs", data.test_inputs[order]),
+                _array_file(stack, "sample_inputs", data.test_inputs[sample]),
+                _array_file(stack, "probe_inputs", data.probe_inputs),
+                (FileInfo("weights", "uint8", ()), weights),
+                *((FileInfo(name, "float32", (shapes[name], outputs)), fd) for name, fd in results.items()),
+            ]
             self._load(attempt, worker)
             self._predict_in(attempt, worker, files)
         read = {name: _result(fd, (shapes[name], outputs)) for name, fd in results.items()}
