@@ -247,7 +247,7 @@ def test_ctrl_c_keeps_what_ended_and_leaves_nobody(slow: Path, places: Path) -> 
         out, err = process.communicate(timeout=30)
     assert process.returncode == 2
     assert "1 ok, interrupted in" in out
-    assert err == "interrupted: what had ended is kept; the same command runs the rest\n"
+    assert err == "interrupted: what had ended is kept; run it again, or choose the rest with -k\n"
     assert gone([each.pid for each in started], seconds=2)
     records, problems = Store(slow / "leaderboard").read()
     assert ([record.submission.name for record in records], problems) == (["a"], [])

@@ -210,7 +210,7 @@ class TestHelperOnTwoClasses:
 
 @pytest.fixture(scope="module")
 def published(home: Path, fashion_mnist_dir: Path) -> dict[str, list[Record]]:
-    """The tutorials' ten epochs on the real Fashion-MNIST; the quickstart's with three seeds."""
+    """The tutorials' ten epochs on the real Fashion-MNIST; the quickstart's with two seeds."""
 
     def run(name: str, seeds: int) -> list[Record]:
         return grader.run(
@@ -218,7 +218,7 @@ def published(home: Path, fashion_mnist_dir: Path) -> dict[str, list[Record]]:
             data=fashion_mnist_dir, leaderboard=home / "published",
         )  # fmt: skip
 
-    return {"tutorial_mlp": run("tutorial_mlp", 3), "relu_last": run("relu_last", 1)} | {
+    return {"tutorial_mlp": run("tutorial_mlp", 2), "relu_last": run("relu_last", 1)} | {
         "adam_torchmetrics": run("adam_torchmetrics", 1)
     }
 
@@ -230,7 +230,7 @@ class TestPublishedFigures:
     def test_the_quickstart_reaches_the_published_end(self, published: dict[str, list[Record]]) -> None:
         """Published: 70.8 % and 0.785. Seen with seeds 0, 1, 2: 71.2, 72.3, 71.4 %; 0.779, 0.771, 0.779."""
         records = published["tutorial_mlp"]
-        assert [record.status for record in records] == [Status.OK] * 3
+        assert [record.status for record in records] == [Status.OK] * 2
         accuracy = statistics.mean(record.metrics["accuracy"] for record in records)
         loss = statistics.mean(record.metrics["loss"] for record in records)
         assert accuracy == pytest.approx(0.708, abs=0.015)
