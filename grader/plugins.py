@@ -66,6 +66,11 @@ def task_definitions(manager: pluggy.PluginManager, tables: TaskTables) -> dict[
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
             raise UsageError(f"task {name!r} of {plugin}: use letters, digits, '.', '_' and '-' in its name")
         found[name], owners[name] = definition, plugin
+    for name in tables.keys() - found.keys():
+        raise UsageError(
+            f"[tool.grader.tasks.{name}]: no plugin knows the family {tables[name].get('family')!r}; "
+            "'image-csv' is built in"
+        )
     return found
 
 

@@ -373,3 +373,14 @@ def test_check_names_the_rule_that_is_broken(tmp_path: Path, places: Path) -> No
         "nan.py": ["predictions are finite"],
         "hook.py": ["hooks"],
     }
+
+
+def test_plugins_of_the_configuration_add_commands(tmp_path: Path, places: Path) -> None:
+    """They are loaded before the line is read, as those of -p are, from the working folder too."""
+    (tmp_path / "pyproject.toml").write_text('[tool.grader]\nplugins = ["my_plugin"]\n')
+    (tmp_path / "my_plugin.py").write_text(
+        "import click\nfrom grader import hookimpl\n\n@hookimpl\ndef grader_register_commands(cli):\n"
+        "    cli.add_command(click.Command('hello', callback=lambda: click.echo('hello')))\n"
+    )
+    said = grader("hello", cwd=tmp_path, places=places)
+    assert (said.returncode, said.stdout, said.stderr) == (0, "hello\n", "")

@@ -57,3 +57,10 @@ def test_a_name_twice_or_unusable_names_the_plugins(
     with pytest.raises(UsageError) as caught:
         task_definitions(harness_manager(["more_tasks"], TASKS), {})
     assert str(caught.value).startswith(problem)
+
+
+def test_a_table_of_an_unknown_family_is_named() -> None:
+    with pytest.raises(
+        UsageError, match=r"\[tool.grader.tasks.shirts\]: no plugin knows the family 'image-cvs'"
+    ):
+        task_definitions(harness_manager((), TASKS), {"shirts": {"family": "image-cvs"}})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import sys
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -59,10 +60,13 @@ def make_cli(manager: pluggy.PluginManager) -> click.Group:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    from grader.host.pyproject import read_pyproject
     from grader.plugins import harness_manager
 
     try:
-        manager = harness_manager(_named_plugins(arguments))
+        given = read_pyproject(Path.cwd()).given.get("plugins")
+        named = dict.fromkeys([*(given.value if given else ()), *_named_plugins(arguments)])
+        manager = harness_manager(named)
     except GraderError as error:
         click.echo(f"grader: error: {error}", err=True)
         sys.exit(error.exit_code)
