@@ -19,7 +19,7 @@ from grader.contract.errors import GraderError, UsageError
 from grader.contract.record import CurvePoint, Layer, ModelInfo, Usage
 from grader.contract.status import Status
 from grader.host.commands import results
-from grader.host.show import find, node_id, render, sparkline, thinned
+from grader.host.show import find, render, sparkline, thinned
 from grader.host.store import Store, evidence_of, stem
 
 HERE = Path(__file__).parent
@@ -95,7 +95,7 @@ def test_a_misspelt_name_is_answered_with_the_nearest() -> None:
 
 
 def test_the_node_id_is_spelt_as_pytest_does() -> None:
-    assert node_id(RECORDS[2]) == "submissions/cnn.py::digits[seed=1]"
+    assert RECORDS[2].node_id == "submissions/cnn.py::digits[seed=1]"
 
 
 # ---- rendering

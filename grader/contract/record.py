@@ -10,6 +10,11 @@ SCHEMA = 1  # of Record; raised when a reader of the older form would misread th
 RULES = 1  # of how a trial is run and scored; rows of different rules are never ranked together
 
 
+def node_id(path: str, task: str, seed: int) -> str:
+    """As pytest spells it: submissions/mlp.py::digits[seed=0]."""
+    return f"{path}::{task}[seed={seed}]"
+
+
 class SubmissionInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Whose code it was. `model` and `loop` name where each half came from."""
 
@@ -136,3 +141,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     alongside: int = 0  # other trials that ran beside this one
     finished: str  # UTC, ISO 8601 with seconds
     notes: tuple[str, ...] = ()
+
+    @property
+    def node_id(self) -> str:
+        """That of the trial it is the record of."""
+        return node_id(self.submission.path, self.task.name, self.seed)

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import Literal
 
 import msgspec
-
-HookName = Literal["build_model", "build_optimizer", "train", "predict"]
 
 
 class HookInfo(msgspec.Struct, frozen=True):

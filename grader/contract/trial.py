@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from grader.contract.budget import Budget
+from grader.contract.record import node_id
 from grader.contract.status import Isolation
 from grader.contract.submission import Submission
 from grader.contract.task import Task
@@ -49,7 +50,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def node_id(self) -> str:
         """As pytest spells it: submissions/mlp.py::fashion-mnist[seed=0]."""
-        return f"{self.submission.display}::{self.task.name}[seed={self.seed}]"
+        return node_id(self.submission.display, self.task.name, self.seed)
 
     @property
     def train_limit(self) -> float:

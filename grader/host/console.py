@@ -216,8 +216,7 @@ def _ok_first(item: tuple[str, int]) -> tuple[bool, str]:
 
 def _failure(record: Record, verbosity: int) -> list[str]:
     phase = f" in {record.phase}" if record.phase else ""
-    node_id = f"{record.submission.path}::{record.task.name}[seed={record.seed}]"
-    lines = [f"{plain(node_id)}: {record.status}{phase}", f"    {plain(record.reason)}"]
+    lines = [f"{plain(record.node_id)}: {record.status}{phase}", f"    {plain(record.reason)}"]
     if verbosity >= 1:
         lines += [f"    {plain(line)}" for line in record.detail.splitlines()]
     if verbosity >= 2 and record.output:

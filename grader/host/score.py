@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from grader.contract.trial import Trial
     from grader.host.supervise import Attempt
 
-Targets = "npt.NDArray[np.generic]"
-
 # an untrained model scores about chance; above this share of the way from chance to perfect it is marked.
 # Two classes need a wider margin: a random direction in a table can be a fair classifier by luck
 _BROUGHT_ALONG = {"multiclass": 0.5, "binary": 0.9, "regression": 0.2}

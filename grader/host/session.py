@@ -20,6 +20,7 @@ from grader.contract.text import did_you_mean
 from grader.contract.trial import Trial
 from grader.host import device as devices
 from grader.host import environment
+from grader.host.store import Store
 from grader.host.supervise import Attempt
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ class Session:
     def __init__(self, config: Config, manager: pluggy.PluginManager, *, keep: bool = True) -> None:
         self.config = config
         self._keep = keep  # records and leaderboard are written
+        self._store = Store(config.leaderboard)  # one for all trials: it sweeps a folder at its first write
         self.standings: Standings | None = None  # of the whole leaderboard, once written
         self.problems: list[str] = []  # files of the leaderboard that could not be read
         self.manager = manager
@@ -74,10 +76,8 @@ class Session:
 
     def _open_leaderboard(self) -> None:
         """Nobody should train for an hour to learn that the folder cannot be written."""
-        from grader.host.store import Store
-
         if self._keep:
-            Store(self.config.leaderboard).open()
+            self._store.open()
 
     def _definitions(self) -> dict[str, TaskDefinition]:
         from grader.plugins import task_definitions
@@ -182,7 +182,6 @@ class Session:
     def _finish(self, attempt: Attempt, data: PreparedTask) -> None:
         from grader.host.evidence import evidence_of
         from grader.host.score import predicted, record_of
-        from grader.host.store import Store
 
         hook = self.manager.hook
         try:
@@ -194,7 +193,7 @@ class Session:
             evidence = None
             if record.status is Status.OK and attempt.logits is not None:
                 evidence = evidence_of(predicted(attempt.trial.task, attempt.logits), data.test_targets)
-            Store(self.config.leaderboard).write(record, evidence)
+            self._store.write(record, evidence)
         self.records.append(record)
         hook.grader_trial_finish(trial=attempt.trial, record=record)
 

@@ -20,11 +20,6 @@ _BARS = {False: "▁▂▃▄▅▆▇█", True: "_.-~=+*#"}  # by whether only
 _CANDIDATES = 5  # named when a query is ambiguous or finds nothing
 
 
-def node_id(record: Record) -> str:
-    """As pytest spells it: submissions/mlp.py::digits[seed=0]."""
-    return f"{record.submission.path}::{record.task.name}[seed={record.seed}]"
-
-
 def find(records: Sequence[Record], query: str) -> Record:
     """Return the one record that is meant by a file's path or stem, a node id, or a submission's name.
 
@@ -33,7 +28,7 @@ def find(records: Sequence[Record], query: str) -> Record:
     if query.endswith(".json") and Path(query).is_file():
         return read_record(query)
     # a stem knows more than a node id (the track), which knows more than a name
-    for name in (stem, node_id, lambda record: record.submission.name):
+    for name in (stem, lambda record: record.node_id, lambda record: record.submission.name):
         found = [record for record in records if name(record) == query.removesuffix(".json")]
         if len(found) == 1:
             return found[0]
@@ -49,7 +44,7 @@ def _stems(found: Sequence[Record]) -> str:
 
 
 def _nothing(records: Sequence[Record], query: str) -> str:
-    names = [text for record in records for text in (stem(record), node_id(record), record.submission.name)]
+    names = [text for record in records for text in (stem(record), record.node_id, record.submission.name)]
     close = difflib.get_close_matches(query, sorted(set(names)), n=_CANDIDATES, cutoff=0.5)
     if close:
         hint = f"did you mean {', '.join(one_line(name) for name in close)}?"
@@ -71,7 +66,7 @@ def render(record: Record, evidence: Evidence | None = None, *, ascii_only: bool
 
 def _head(record: Record) -> str:
     status = record.status.replace("_", " ") + (f" in {record.phase}" if record.phase else "")
-    lines = [one_line(node_id(record)), f"{status}: {one_line(record.reason)}" if record.reason else status]
+    lines = [one_line(record.node_id), f"{status}: {one_line(record.reason)}" if record.reason else status]
     if record.submission.title:
         lines.append(one_line(record.submission.title))
     who = record.submission

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from grader import hookimpl
+from grader.contract.text import plain
 from grader.host.commands.running import session_options
 
 if TYPE_CHECKING:
@@ -43,22 +44,16 @@ def check(ctx: click.Context, /, **wishes: Any) -> None:
     session = Session(make_config(**wishes), manager, keep=False)
     records = session.run()
     for (trial, findings), record in zip(checker.findings, records, strict=True):
-        click.echo(f"{_plain(trial.node_id)}")
+        click.echo(f"{plain(trial.node_id)}")
         for finding in findings:
             _show(finding)
         click.echo(f"  {estimate(trial, record)}")
         for note in record.notes:
-            click.echo(f"  note: {_plain(note)}")
+            click.echo(f"  note: {plain(note)}")
     ctx.exit(2 if session.interrupted else int(not checker.passed))
 
 
 def _show(finding: Finding) -> None:
     mark, colour = _MARKS[finding.passed]
-    said = f": {_plain(finding.said)}" if finding.said else ""
+    said = f": {plain(finding.said)}" if finding.said else ""
     click.echo(f"  {click.style(f'{mark:6}', fg=colour)} {finding.rule}{said}")
-
-
-def _plain(text: str) -> str:
-    from grader.contract.text import plain
-
-    return plain(text)
