@@ -41,6 +41,8 @@ def run(
     keyword: str = "",
     max_failures: int | None = None,
     deterministic: bool | None = None,
+    isolation: str | None = None,
+    allow_subprocess: bool | None = None,
     plugins: Sequence[str] = (),
 ) -> list[Record]:
     """Train and score submissions as `grader run` does, and return a record for each trial.
@@ -65,6 +67,8 @@ def run(
         keyword=keyword,
         max_failures=max_failures,
         deterministic=deterministic,
+        isolation=isolation,
+        allow_subprocess=allow_subprocess,
         plugins=plugins,
     )
     session = Session(config, harness_manager(config.plugins))

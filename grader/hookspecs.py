@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
+from grader.contract.isolation import Isolation
 from grader.contract.record import CurvePoint, Record, TaskInfo
 from grader.contract.submission import Submission
 from grader.contract.task import Task, TaskDefinition
@@ -114,14 +115,16 @@ class HarnessHooks:
         name: str,
         config: Config,
         device: Device,
-        imports: Sequence[str],
+        submissions: Sequence[Submission],
         trials: int,
+        isolation: Isolation,
         listen: Listener,
     ) -> Executor | None:
         """Return the executor of this name, or None when it is not yours. Host, once a session.
 
-        `imports` are the libraries that the submissions import, worth preloading in a worker server;
-        `trials` is about how many there will be.
+        `submissions` are all that may come: their folders must be readable and their imports are worth
+        preloading in a worker server; `trials` is about how many there will be. `isolation` is the level
+        at which each must run, shown to be possible on this machine.
         `listen(trial, phase, point)` may be called from any thread.
         """
 

@@ -16,12 +16,6 @@ class Status(StrEnum):
     HARNESS_ERROR = "harness_error"  # our fault: never held against the submission
 
 
-class Isolation(StrEnum):
-    """How far a worker is kept from the rest of the machine."""
-
-    RLIMIT = "rlimit"  # own session, resource limits, clean environment, own descriptors only
-
-
 class Phase(StrEnum):
     """The phases of a trial, in order."""
 

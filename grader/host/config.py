@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from grader.contract.isolation import Isolation
 from grader.contract.trial import Limits
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ class Config:
     deterministic: bool = False
     verbosity: int = 0
     executor: str = "local"
+    isolation: Isolation | None = None  # None takes the best that this machine can give
+    allow_subprocess: bool = False
     limits: Limits = Limits()
     plugins: tuple[str, ...] = ()  # modules named with -p
     task_tables: TaskTables = field(default_factory=dict)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from grader.contract.budget import Budget
 from grader.contract.errors import GraderError, NothingCollected, UsageError
+from grader.contract.isolation import Isolation
 from grader.contract.status import Phase, Status
 from grader.contract.text import did_you_mean
 from grader.contract.trial import Trial
@@ -56,10 +57,11 @@ class Session:
         definitions = self._definitions()
         submissions = self._submissions()
         device = devices.choose(self.config.device)
+        isolation = self.config.isolation or Isolation.RLIMIT
         with ExitStack() as stack:
-            executor = stack.enter_context(closing(self._executor(device, submissions)))
+            executor = stack.enter_context(closing(self._executor(device, isolation, submissions)))
             tasks = {name: stack.enter_context(closing(self._open(d))) for name, d in definitions.items()}
-            trials = self._plan(submissions, tasks, device)
+            trials = self._plan(submissions, tasks, device, isolation)
             self._open_leaderboard()
             self.manager.hook.grader_session_start(config=self.config, trials=trials)
             try:
@@ -108,14 +110,14 @@ class Session:
             lambda: self.manager.hook.grader_task_prepare(task=definition.task),
         )
 
-    def _executor(self, device: Device, submissions: Sequence[Submission]) -> Executor:
-        imports = sorted({name for submission in submissions for name in submission.imports})
+    def _executor(self, device: Device, isolation: Isolation, submissions: Sequence[Submission]) -> Executor:
         executor: Executor | None = self.manager.hook.grader_make_executor(
             name=self.config.executor,
             config=self.config,
             device=device,
-            imports=imports,
+            submissions=submissions,
             trials=len(submissions) * len(self.config.seeds) * len(self.config.tasks),
+            isolation=isolation,
             listen=self._listen,
         )
         if executor is None:
@@ -123,7 +125,11 @@ class Session:
         return executor
 
     def _plan(
-        self, submissions: Sequence[Submission], tasks: Mapping[str, PreparedTask], device: Device
+        self,
+        submissions: Sequence[Submission],
+        tasks: Mapping[str, PreparedTask],
+        device: Device,
+        isolation: Isolation,
     ) -> list[Trial]:
         config = self.config
         threads = devices.threads(config.threads)
@@ -136,6 +142,8 @@ class Session:
                 device=device,
                 threads=threads,
                 deterministic=config.deterministic,
+                isolation=isolation,
+                allow_subprocess=config.allow_subprocess,
                 limits=config.limits,
             )
             for task in tasks.values()

@@ -15,6 +15,7 @@ from typing import Any
 
 from grader.contract.budget import Budget
 from grader.contract.errors import UsageError
+from grader.contract.isolation import Isolation
 from grader.contract.text import did_you_mean, plain
 from grader.host.config import Config
 from grader.host.pyproject import Given, read_pyproject
@@ -38,6 +39,8 @@ def make_config(
     keyword: str = "",
     max_failures: int | None = None,
     deterministic: bool | None = None,
+    isolation: str | None = None,
+    allow_subprocess: bool | None = None,
     verbosity: int = 0,
     plugins: Sequence[str] = (),
 ) -> Config:
@@ -48,7 +51,7 @@ def make_config(
     said: dict[str, object] = {
         "paths": paths, "tasks": tasks, "budget": budget, "seeds": seeds, "device": device,
         "threads": threads, "data": data, "leaderboard": leaderboard, "max_failures": max_failures,
-        "deterministic": deterministic,
+        "deterministic": deterministic, "isolation": isolation, "allow_subprocess": allow_subprocess,
     }  # fmt: skip
     cwd = Path.cwd() if cwd is None else cwd
     base = _from_file(cwd, {**_from_environment(cwd), **_from_caller(said, cwd)})
@@ -147,6 +150,19 @@ def _device(given: Given) -> str:
     raise UsageError(f"no device {plain(text, 60)!r} among auto, cpu, cuda, cuda:0 and mps{hint}")
 
 
+def _isolation(given: Given) -> Isolation | None:
+    text = str(given.value).strip().lower()
+    if text == "auto":
+        return None
+    try:
+        return Isolation(text)
+    except ValueError:
+        hint = did_you_mean(text, ["auto", *Isolation])
+        raise UsageError(
+            f"no isolation {plain(text, 60)!r} among auto, {', '.join(Isolation)}{hint}"
+        ) from None
+
+
 def _at_least_one(given: Given) -> int:
     value = _whole(given.value)
     if value < 1:
@@ -193,5 +209,7 @@ _CONVERTERS = {
     "leaderboard": _path,
     "max_failures": _at_least_one,
     "deterministic": lambda given: bool(given.value),
+    "isolation": _isolation,
+    "allow_subprocess": lambda given: bool(given.value),
     "plugins": _words,
 }

@@ -26,6 +26,10 @@ class LimitsTable(BaseModel):
     predict: _Seconds = None
     output: _Bytes = None
     weights: _Bytes = None
+    memory: _Bytes = None
+    scratch: _Bytes = None
+    submission: _Bytes = None
+    parameters: Annotated[int | None, Field(gt=0, description="a whole number above zero")] = None
 
 
 class Table(BaseModel):
@@ -42,6 +46,10 @@ class Table(BaseModel):
     data: str | None = Field(None, description="the path of a folder")
     leaderboard: str | None = Field(None, description="the path of a folder")
     deterministic: bool | None = Field(None, description="true or false")
+    isolation: str | None = Field(
+        None, description='a text: "auto", "strict", "landlock", "weak" or "rlimit"'
+    )
+    allow_subprocess: bool | None = Field(None, description="true or false")
     plugins: list[str] | None = Field(None, description='a list of modules, like ["my_plugin"]')
     limits: LimitsTable | None = Field(None, description="a table, like {load = 60}")
     tasks: dict[str, dict[str, Any]] | None = Field(None, description="a table, [tool.grader.tasks.NAME]")

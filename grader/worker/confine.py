@@ -11,7 +11,7 @@ import resource
 import signal
 import sys
 
-from grader.contract.status import Isolation
+from grader.contract.isolation import Isolation
 
 LEVEL = Isolation.RLIMIT
 CHANNEL_FD = 3

@@ -33,6 +33,13 @@ def session_options(command: Any) -> Any:
             click.option(
                 "--deterministic", is_flag=True, default=None, help="Deterministic algorithms only."
             ),
+            click.option("--isolation", help="auto (the best there is), strict, landlock, weak or rlimit."),
+            click.option(
+                "--allow-subprocess",
+                is_flag=True,
+                default=None,
+                help="Let submissions start processes (DataLoader workers, torch.compile); needs strict.",
+            ),
             click.option("--data", help="Folder with original data sets, in torchvision's layout."),
             click.option("--leaderboard", help="Folder for records and tables."),
             click.option("-p", "--plugin", "plugins", multiple=True, help="Load this module as a plugin."),

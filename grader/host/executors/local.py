@@ -7,10 +7,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from grader import hookimpl
+from grader.contract.isolation import LAYERS, Layer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from grader.contract.isolation import Isolation
+    from grader.contract.submission import Submission
     from grader.contract.trial import Device, Trial
     from grader.host.executors import Executor
     from grader.host.server import WorkerServer
@@ -22,23 +25,37 @@ _MANY = 16  # trials from which preparing the server for cheap forks pays
 
 @hookimpl
 def grader_make_executor(
-    name: str, device: Device, imports: Sequence[str], trials: int, listen: Listener
+    name: str,
+    device: Device,
+    submissions: Sequence[Submission],
+    trials: int,
+    isolation: Isolation,
+    listen: Listener,
 ) -> Executor | None:
     """Provide `local`."""
     if name != "local":
         return None
-    return LocalExecutor(device, imports, listen, many=trials >= _MANY)
+    layers = LAYERS[isolation]
+    return LocalExecutor(device, submissions, listen, layers=layers, many=trials >= _MANY)
 
 
 class LocalExecutor:
     """Trials in worker processes of this machine, off one preloaded server."""
 
     def __init__(
-        self, device: Device, imports: Sequence[str], listen: Listener, *, many: bool = False, slots: int = 1
+        self,
+        device: Device,
+        submissions: Sequence[Submission],
+        listen: Listener,
+        *,
+        layers: frozenset[Layer],
+        many: bool = False,
+        slots: int = 1,
     ) -> None:
         self.slots = slots
         self._device_kind = device.kind
-        self._imports = tuple(imports)
+        self._layers = layers
+        self._imports = sorted({name for submission in submissions for name in submission.imports})
         self._many = many
         self._listen = listen
         self._cancelled = threading.Event()

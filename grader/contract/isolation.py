@@ -1,0 +1,38 @@
+"""How far a worker is kept from the rest of the machine: levels, and the layers that make them."""
+
+from enum import StrEnum
+
+
+class Isolation(StrEnum):
+    """The levels, strongest first. Rows of different levels are never ranked together."""
+
+    STRICT = "strict"  # own namespaces of files, processes, network and IPC, and all that landlock has
+    LANDLOCK = "landlock"  # files by enumeration, no new processes, no sockets: Linux 5.13, containers too
+    WEAK = "weak"  # no new processes, no sockets, but files by their modes alone: older kernels
+    RLIMIT = "rlimit"  # own session, resource limits, clean environment, own descriptors only: macOS
+
+    @property
+    def confines(self) -> bool:
+        """Whether code that means harm is kept from targets, network and host."""
+        return self in {Isolation.STRICT, Isolation.LANDLOCK}
+
+
+class Layer(StrEnum):
+    """What a level is made of. Each layer is applied by the worker to itself, but for the two marked."""
+
+    NAMESPACES = "namespaces"  # by bubblewrap, around the worker server
+    IDENTITY = "identity"  # a user id of the worker's own, where the host is root
+    RLIMITS = "rlimits"
+    LANDLOCK = "landlock"
+    SECCOMP = "seccomp"
+    WATCHDOG = "watchdog"  # by the host, which looks at memory, threads and scratch while it waits
+
+
+_ALWAYS = frozenset({Layer.IDENTITY, Layer.RLIMITS, Layer.WATCHDOG})
+
+LAYERS = {
+    Isolation.STRICT: _ALWAYS | {Layer.SECCOMP, Layer.LANDLOCK, Layer.NAMESPACES},
+    Isolation.LANDLOCK: _ALWAYS | {Layer.SECCOMP, Layer.LANDLOCK},
+    Isolation.WEAK: _ALWAYS | {Layer.SECCOMP},
+    Isolation.RLIMIT: _ALWAYS,
+}
