@@ -38,7 +38,7 @@ def session_options(command: Any) -> Any:
                 "--allow-subprocess",
                 is_flag=True,
                 default=None,
-                help="Let submissions start processes (DataLoader workers, torch.compile); needs strict.",
+                help="Let submissions start processes: DataLoader workers, compiled models. Needs strict.",
             ),
             click.option("--data", help="Folder with original data sets, in torchvision's layout."),
             click.option("--leaderboard", help="Folder for records and tables."),
