@@ -28,6 +28,8 @@ class Layer(StrEnum):
     WATCHDOG = "watchdog"  # by the host, which looks at memory, threads and scratch while it waits
 
 
+MAX_THREADS = 512  # of a worker, processes that it starts included; torch wants one a core
+
 _ALWAYS = frozenset({Layer.IDENTITY, Layer.RLIMITS, Layer.WATCHDOG})
 
 LAYERS = {
