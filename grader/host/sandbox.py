@@ -56,10 +56,11 @@ class Sandbox:
         self, module: str, orders: msgspec.Struct, environment: Mapping[str, str], log: IO[bytes]
     ) -> tuple[subprocess.Popen[bytes], socket.socket]:
         """Start `python -I -m module FD`, hand it its orders, and return it with our end of its socket."""
+        wrapper = self._wrapper()
         control, theirs = socket.socketpair()
         with theirs:
             process = subprocess.Popen(
-                [*self._wrapper(), sys.executable, "-I", "-m", module, str(theirs.fileno())],
+                [*wrapper, sys.executable, "-I", "-m", module, str(theirs.fileno())],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -127,7 +128,7 @@ class Sandbox:
 
 def next_user() -> int | None:
     """A user id for one worker; None where this process is not root, or root of too small a namespace."""
-    if os.geteuid() != 0 or not _maps(_USERS):
+    if sys.platform != "linux" or os.geteuid() != 0 or not _maps(_USERS):
         return None
     return _USERS[next(_users) % len(_USERS)]
 
