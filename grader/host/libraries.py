@@ -49,7 +49,7 @@ def libraries(more: Iterable[Path] = (), hidden: Iterable[Path] = (), *, program
     own = Path(grader.__file__).parent
     roots = _existing([*_standard_library(), *places, own, *_loader_paths(), *map(Path, _SYSTEM), *more])
     if programs:
-        roots += _existing(map(Path, _PROGRAMS))
+        roots += _existing([*map(Path, _PROGRAMS), *_interpreter()])
     roots = list(dict.fromkeys(roots))
     installed = {place.resolve() for place in places}
     holes = {
@@ -65,6 +65,11 @@ def _standard_library() -> Iterator[Path]:
         yield Path(sysconfig.get_path(scheme, vars={"base": sys.base_prefix, "platbase": sys.base_prefix}))
     yield from Path(sys.base_prefix, "lib").glob("*.so*")  # where an interpreter brings its own, as conda's
     yield from Path(sys.base_prefix, "lib").glob("python*.zip")
+
+
+def _interpreter() -> Iterator[Path]:
+    """What it takes to start another, or to compile against it."""
+    yield from (Path(sys.executable), Path(sys.prefix, "pyvenv.cfg"), Path(sysconfig.get_path("include")))
 
 
 def _loader_paths() -> Iterator[Path]:

@@ -107,8 +107,12 @@ class Sandbox:
         yield from ("--proc", "/proc", "--dev", "/dev")
         if os.geteuid() == 0:  # bubblewrap leaves it writable to root: core_pattern leads out
             yield from ("--ro-bind", "/proc/sys", "/proc/sys")
+        if self._allow_subprocess:  # what data loaders pass to each other; counted as memory
+            yield from ("--perms", "1777", "--tmpfs", "/dev/shm")  # noqa: S108
+        shown = list(self._read_only())
+        yield from _parents([*shown, self.scratch])
         yield from _links()
-        for path in self._read_only():
+        for path in shown:
             yield from ("--ro-bind", str(path), str(path))
         for hole in _inside(self._libraries):
             yield from ("--tmpfs", str(hole))
@@ -153,6 +157,12 @@ def _links() -> Iterator[str]:
     for name in ("/lib", "/lib64", "/lib32", "/bin", "/usr/lib64"):
         if Path(name).is_symlink():
             yield from ("--symlink", str(Path(name).readlink()), name)
+
+
+def _parents(paths: Iterable[Path]) -> Iterator[str]:
+    """The folders above them: bubblewrap would make each for root alone."""
+    for folder in sorted({folder for path in paths for folder in path.parents} - {Path("/")}):
+        yield from ("--perms", "0755", "--dir", str(folder))
 
 
 def _inside(found: Libraries) -> Iterator[Path]:

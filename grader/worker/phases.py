@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import socket
+import tempfile
 from collections.abc import Callable
 
 import torch
@@ -125,7 +126,9 @@ class StepCounter:
 
 def _enter(start: Start) -> None:
     os.chdir(start.scratch)
-    os.environ["TMPDIR"] = os.environ["HOME"] = start.scratch
+    tempfile.tempdir = start.scratch  # libraries that the server has loaded have settled on its own
+    for name in ("TMPDIR", "HOME", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR"):
+        os.environ[name] = start.scratch
     seed_everything(start.trial)
 
 
