@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_UNITS = {"b": 1} | {
+_UNITS: dict[str, int] = {"b": 1} | {
     f"{letter}{middle}b": base**power
     for power, letter in enumerate("kmgt", start=1)
     for middle, base in (("", 1000), ("i", 1024))
@@ -18,7 +18,8 @@ def parse_size(text: str) -> int:
     if match is None or not text.isascii() or match[3].lower() not in _UNITS:
         raise ValueError(f"{text!r} is no size: write a number and B, KB, MB, GB, TB, KiB, MiB, GiB or TiB")
     whole, part, unit = match[1], match[2] or "", _UNITS[match[3].lower()]
-    return int(whole + part) * unit // 10 ** len(part)  # in whole numbers: a float would round
+    size: int = int(whole + part) * unit // 10 ** len(part)  # in whole numbers: a float would round
+    return size
 
 
 def in_words(size: int) -> str:
