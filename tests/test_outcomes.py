@@ -103,15 +103,17 @@ for epoch in range(10):
 """
 )
 
+# by the module below os: os.fork itself is guarded
 DOUBLE_FORK = f"""
-import os, subprocess, sys
-if os.fork() == 0:
+import os, posix, sys
+if posix.fork() == 0:
     os.setsid()
-    if os.fork() == 0:
+    if posix.fork() == 0:
         code = "import time, signal; signal.signal(15, signal.SIG_IGN); time.sleep(300)"
         os.execv(sys.executable, [sys.executable, "-S", "-c", code, "{MARKER}-daemon"])
     os._exit(0)
-subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(300)", "{MARKER}-child"])
+if posix.fork() == 0:
+    os.execv(sys.executable, [sys.executable, "-S", "-c", "import time; time.sleep(300)", "{MARKER}-child"])
 import time
 time.sleep(0.3)
 """
