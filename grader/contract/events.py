@@ -96,5 +96,10 @@ class Failed(msgspec.Struct, frozen=True, tag="failed", kw_only=True):
     reason: str
     detail: str = ""
 
+    def __post_init__(self) -> None:
+        """Refuse a failure that went well, which would be a row without a score that is no failure."""
+        if self.status is Status.OK:
+            raise ValueError("a phase that failed is not ok")
+
 
 Event = Ready | Progress | Done | Failed
