@@ -647,6 +647,11 @@ def test_an_installed_package_is_held_to_the_limit_too(installed: Install, tmp_p
     assert ", at most 1,000 bytes are allowed (limits.submission)" in found("mine")[0].problem
 
 
+def test_letters_that_show_nothing_are_no_part_of_a_name(write: Write) -> None:
+    write({"a\u3164b.py": GOOD, "\uffa0c.py": GOOD})
+    assert sorted(names(".")) == ["a_b", "c"]
+
+
 def test_a_title_is_one_line_bounded_and_harmless(write: Write) -> None:
     title = read(write, '"""\n\n\\x1b[31m red \\udc80\t' + "x" * 300 + '\nmore"""\n' + GOOD).title
     assert title.startswith("\\x1b[31m red \\udc80 xxx")
