@@ -66,8 +66,8 @@ def no_own_datasets(imports: tuple[str, ...]) -> None:
     sys.modules["torchvision.datasets.vision"].VisionDataset.__init__ = refuse
 
 
-# What starts a process, wherever it is called from, and what to do instead. Only what is preloaded:
-# what imports these later finds them guarded.
+Guard = tuple[Any, str, Callable[..., Any]]  # what has it, its name there, and what stands in its place
+
 _STARTERS: tuple[tuple[Any, str, str], ...] = (
     (multiprocessing.process.BaseProcess, "start", "multiprocessing.Process.start()"),
     (concurrent.futures.process.ProcessPoolExecutor, "__init__", "ProcessPoolExecutor(…)"),
@@ -86,25 +86,21 @@ _LOADER_INSTEAD = "use num_workers=0 (train_loader is fast without)"
 def no_processes() -> None:
     """Refuse, from now on, what starts processes: DataLoader's workers, torch.compile, and the usual ways.
 
-    It replaces functions and looks at nothing: others pay microseconds.
+    It puts functions in the place of others and looks at nothing: other submissions pay microseconds.
     """
-    for owner, name, shown in _STARTERS:
-        if hasattr(owner, name):
-            setattr(owner, name, _refusing(getattr(owner, name), f"{shown} starts a process"))
-    _guard_pool()
-    _guard_loader()
-    _guard_compile()
+    for owner, name, guard in _GUARDS:
+        setattr(owner, name, guard)
 
 
-def _refusing(original: Callable[..., Any], what: str, instead: str = _THREADS) -> Callable[..., Any]:
-    @functools.wraps(original)
+def _starter(owner: Any, name: str, shown: str) -> Guard:
+    @functools.wraps(getattr(owner, name))
     def refuse(*_: object, **__: object) -> None:
-        raise ProcessesOff(what, instead)
+        raise ProcessesOff(f"{shown} starts a process", _THREADS)
 
-    return refuse
+    return owner, name, refuse
 
 
-def _guard_pool() -> None:
+def _pool() -> Guard:
     """A Pool makes locks before it starts anything; its subclass ThreadPool goes on as it was."""
     original = multiprocessing.pool.Pool.__init__
 
@@ -114,10 +110,10 @@ def _guard_pool() -> None:
             raise ProcessesOff("multiprocessing.Pool(…) starts processes", _THREADS)
         original(pool, *args, **kwargs)
 
-    multiprocessing.pool.Pool.__init__ = refuse  # type: ignore[assignment, method-assign]
+    return multiprocessing.pool.Pool, "__init__", refuse
 
 
-def _guard_loader() -> None:
+def _loader() -> Guard:
     original = torch.utils.data.DataLoader.__init__
 
     @functools.wraps(original)
@@ -127,10 +123,10 @@ def _guard_loader() -> None:
             raise ProcessesOff(f"DataLoader(num_workers={workers}) starts processes", _LOADER_INSTEAD)
         original(loader, dataset, *args, **kwargs)
 
-    torch.utils.data.DataLoader.__init__ = refuse  # type: ignore[assignment, method-assign]
+    return torch.utils.data.DataLoader, "__init__", refuse
 
 
-def _guard_compile() -> None:
+def _compile() -> Guard:
     """Without a look at torch._dynamo: to import it takes longer than most trials."""
     original = torch.compile
 
@@ -140,4 +136,13 @@ def _guard_compile() -> None:
             raise ProcessesOff("torch.compile(…) starts a compiler", "leave it out")
         return original(*args, **kwargs)
 
-    torch.compile = refuse
+    return torch, "compile", refuse
+
+
+# Made once, in the server; and only of what is preloaded: what imports these later finds them guarded.
+_GUARDS = (
+    *(_starter(*starter) for starter in _STARTERS if hasattr(*starter[:2])),
+    _pool(),
+    _loader(),
+    _compile(),
+)
