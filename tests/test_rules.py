@@ -53,7 +53,7 @@ REFUSED: dict[str, tuple[str, Phase, str]] = {
     "workers.py": (
         loop(f"loader = torch.utils.data.DataLoader({DATA}, batch_size=4, num_workers=2)"),
         TRAIN,
-        "DataLoader(num_workers=2) starts processes, which is off: use num_workers=0 (train_loader is fast "
+        "DataLoader(num_workers=2) starts processes, which are off: use num_workers=0 (train_loader is fast "
         f"without), {REMEDY} (workers.py, line 23)",
     ),
     "by_position.py": (
@@ -64,7 +64,8 @@ REFUSED: dict[str, tuple[str, Phase, str]] = {
     "compiles.py": (
         loop("model = torch.compile(model)\nfor x, y in train_loader: model(x)"),
         TRAIN,
-        f"torch.compile(…) starts a compiler, which is off: leave it out, {REMEDY} (compiles.py, line 23)",
+        "torch.compile(…) starts compiler processes, which are off: leave it out, "
+        f"{REMEDY} (compiles.py, line 23)",
     ),
     "compiles_itself.py": (loop("model.compile()"), TRAIN, "(compiles_itself.py, line 23)"),
     "compiles_a_function.py": (
@@ -75,18 +76,18 @@ REFUSED: dict[str, tuple[str, Phase, str]] = {
     "process.py": (
         loop("import multiprocessing\nmultiprocessing.Process(target=print).start()"),
         TRAIN,
-        "multiprocessing.Process.start() starts a process, which is off: use threads or none, "
+        "multiprocessing.Process.start() starts processes, which are off: use threads or none, "
         f"{REMEDY} (process.py, line 24)",
     ),
     "spawned.py": (
         loop("import torch.multiprocessing as mp\nmp.get_context('spawn').Process(target=print).start()"),
         TRAIN,
-        "multiprocessing.Process.start() starts a process",
+        "multiprocessing.Process.start() starts processes",
     ),
     "pool.py": (
         loop("import multiprocessing\nwith multiprocessing.Pool(2) as pool: pool.map(abs, [1])"),
         TRAIN,
-        "multiprocessing.Pool(…) starts processes, which is off: use threads or none",
+        "multiprocessing.Pool(…) starts processes, which are off: use threads or none",
     ),
     "executor.py": (
         loop(
@@ -94,16 +95,16 @@ REFUSED: dict[str, tuple[str, Phase, str]] = {
             "with ProcessPoolExecutor(2) as pool: pool.submit(abs, 1).result()"
         ),
         TRAIN,
-        "ProcessPoolExecutor(…) starts a process, which is off",
+        "ProcessPoolExecutor(…) starts processes, which are off",
     ),
     "runs.py": (
         loop("import subprocess\nsubprocess.run(['true'])"),
         TRAIN,
-        f"subprocess.Popen(…) starts a process, which is off: use threads or none, {REMEDY} "
+        f"subprocess.Popen(…) starts processes, which are off: use threads or none, {REMEDY} "
         "(runs.py, line 24)",
     ),
-    "forks.py": (loop("import os\nos.fork()"), TRAIN, "os.fork() starts a process"),
-    "shell.py": (loop("import os\nos.system('true')"), TRAIN, "os.system(…) starts a process"),
+    "forks.py": (loop("import os\nos.fork()"), TRAIN, "os.fork() starts processes"),
+    "shell.py": (loop("import os\nos.system('true')"), TRAIN, "os.system(…) starts processes"),
 }
 
 PROBES = """

@@ -86,7 +86,7 @@ _LOADER_INSTEAD = "use num_workers=0 (train_loader is fast without)"
 def no_processes() -> None:
     """Refuse, from now on, what starts processes: DataLoader's workers, torch.compile, and the usual ways.
 
-    It puts functions in the place of others and looks at nothing: other submissions pay microseconds.
+    It puts functions in the place of others and looks at nothing: 0.2 ms, off the clock.
     """
     for owner, name, guard in _GUARDS:
         setattr(owner, name, guard)
@@ -95,7 +95,7 @@ def no_processes() -> None:
 def _starter(owner: Any, name: str, shown: str) -> Guard:
     @functools.wraps(getattr(owner, name))
     def refuse(*_: object, **__: object) -> None:
-        raise ProcessesOff(f"{shown} starts a process", _THREADS)
+        raise ProcessesOff(f"{shown} starts processes", _THREADS)
 
     return owner, name, refuse
 
@@ -133,7 +133,7 @@ def _compile() -> Guard:
     @functools.wraps(original)
     def refuse(*args: Any, **kwargs: Any) -> Any:
         if not kwargs.get("disable"):
-            raise ProcessesOff("torch.compile(…) starts a compiler", "leave it out")
+            raise ProcessesOff("torch.compile(…) starts compiler processes", "leave it out")
         return original(*args, **kwargs)
 
     return torch, "compile", refuse

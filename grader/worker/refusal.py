@@ -41,7 +41,7 @@ class ProcessesOff(PermissionError):
 
     def __init__(self, what: str, instead: str) -> None:
         remedy = "or run with --allow-subprocess (needs --isolation strict)"
-        super().__init__(errno.EPERM, f"{what}, which is off: {instead}, {remedy}")
+        super().__init__(errno.EPERM, f"{what}, which are off: {instead}, {remedy}")
 
     def __str__(self) -> str:
         return str(self.strerror)
