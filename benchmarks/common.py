@@ -11,18 +11,21 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
 from tabulate import tabulate
 
 from grader.contract.budget import Budget
+from grader.contract.isolation import LAYERS, Isolation
 from grader.contract.task import Task
 from grader.contract.trial import Trial
 from grader.host import device
 from grader.host.collect import collect
 from grader.host.data import PreparedTask, cache_root, data_places, open_task
+from grader.host.sandbox import Sandbox
+from grader.host.server import WorkerServer
 from grader.host.settings import make_config
 from grader.plugins import TASKS, harness_manager, task_definitions
 
@@ -98,6 +101,16 @@ def opened(name: str, data: Path) -> Iterator[PreparedTask]:
     with ExitStack() as stack:
         task = open_task(definition, data_places(make_config(data=data)), cache_root())
         yield stack.enter_context(task)
+
+
+@contextmanager
+def server_for(folder: Path, *, many: bool = False) -> Iterator[WorkerServer]:
+    """A worker server at the usual level, for submissions in the folder."""
+    with (
+        closing(Sandbox(LAYERS[Isolation.LANDLOCK], folders=[folder])) as sandbox,
+        closing(WorkerServer(sandbox, device_kind="cpu", many=many)) as server,
+    ):
+        yield server
 
 
 def trial(source: str, folder: Path, task: Task, budget: str, threads: int | None = None) -> Trial:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 from noop_trial import NOTHING
 
-from grader.contract.isolation import LAYERS, Isolation
+from grader.contract.isolation import LAYERS, Isolation, Layer
 from grader.contract.status import Status
 from grader.contract.trial import Trial
 from grader.host.data import PreparedTask
@@ -28,48 +29,41 @@ from common import ROOT, headline, opened, pairs, parser, places, ratio, table, 
 BARE = "none"
 
 
+Servers = dict[str, WorkerServer]
+
+
 def main() -> None:
     """Time, print."""
     asked = parser(__doc__, repeats=30).parse_args()
     headline()
-    levels = [level for level in Isolation if not fault(level)]
-    layers = {BARE: frozenset(), **{level.value: LAYERS[level] for level in reversed(levels)}}
-    canaries = pairs(10, *(lambda level=level: timed(lambda: fault(level)) for level in levels))
-    probing = {
-        level.value: 1000 * statistics.median(times) for level, times in zip(levels, canaries, strict=True)
-    }
+    levels = {level.value: LAYERS[level] for level in reversed(Isolation) if not fault(level)}
+    once = pairs(10, *(partial(timed, partial(fault, Isolation(name))) for name in levels))
+    canaries = dict(zip(levels, once, strict=True))
+    layers: dict[str, frozenset[Layer]] = {BARE: frozenset(), **levels}
     with places() as folder, ExitStack() as stack:
-        servers = {}
-        starts: dict[str, float] = {}
-        for name, each in layers.items():
-            starts[name] = timed(
-                lambda each=each, name=name: servers.update(
-                    {name: stack.enter_context(started(each, folder))}
-                )
-            )
+        servers = {name: stack.enter_context(started(each, folder)) for name, each in layers.items()}
         digits = stack.enter_context(opened("digits", asked.data))
-        noop = trial(NOTHING, folder, digits.task, "1 step")
-        print([f"{n} {s:.2f}" for n, s in starts.items()])
-        loads = compared(servers, noop, digits, asked.repeats, "load_seconds")
+        nothing = trial(NOTHING, folder, digits.task, "1 step")
+        loads = compared(servers, nothing, digits, asked.repeats, "load_seconds")
         fashion = stack.enter_context(opened("fashion-mnist", asked.data))
-        source = (ROOT / "submissions/tutorial_mlp.py").read_text()
-        work = trial(source, folder, fashion.task, "1 epoch")
-        trains = compared(servers, work, fashion, 7, "train_seconds")
+        epoch = trial((ROOT / "submissions/tutorial_mlp.py").read_text(), folder, fashion.task, "1 epoch")
+        epochs = compared(servers, epoch, fashion, 7, "train_seconds")
     rows = [
         [
             name,
-            f"{probing[name]:.0f}" if name in probing else "",
+            f"{1000 * statistics.median(canaries[name]):.0f}" if name in canaries else "",
             f"{1000 * statistics.median(loads[name]):.1f}",
-            f"{statistics.median(trains[name]):.2f}",
-            ratio(trains[name], trains[BARE]),
+            f"{statistics.median(epochs[name]):.2f}",
+            ratio(epochs[name], epochs[BARE]),
         ]
         for name in layers
     ]
-    table(rows, ["level", "canary, ms", "fork to ready, ms", "an epoch, s", "ratio to none"])
+    table(rows, ["level", "canary, ms", "fork to ready, ms", "an epoch, s", f"ratio to {BARE}"])
 
 
 @contextmanager
-def started(layers, folder: Path) -> Iterator[WorkerServer]:
+def started(layers: frozenset[Layer], folder: Path) -> Iterator[WorkerServer]:
+    """A server that applies these layers, prepared for many trials."""
     with (
         closing(Sandbox(layers, folders=[folder])) as sandbox,
         closing(WorkerServer(sandbox, device_kind="cpu", many=True)) as server,
@@ -77,14 +71,18 @@ def started(layers, folder: Path) -> Iterator[WorkerServer]:
         yield server
 
 
-def compared(servers, what: Trial, task: PreparedTask, repeats: int, phase: str) -> dict[str, list[float]]:
+def compared(
+    servers: Servers, what: Trial, task: PreparedTask, repeats: int, phase: str
+) -> dict[str, list[float]]:
+    """Seconds of one phase of the trial on each server, in turn."""
+
     def one(server: WorkerServer) -> float:
         attempt = Supervisor(server, b"s" * 32, lambda *_: None, lambda: False).run(what, task)
         assert attempt.status is Status.OK, attempt.reason
-        return getattr(attempt, phase)
+        return float(getattr(attempt, phase))
 
-    works = [lambda server=server: one(server) for server in servers.values()]
-    pairs(1, *works)
+    works = [partial(one, server) for server in servers.values()]
+    pairs(1, *works)  # the first waits for its server
     return dict(zip(servers, pairs(repeats, *works), strict=True))
 
 

@@ -21,7 +21,7 @@ from grader.host.data import PreparedTask
 from grader.host.server import WorkerServer
 from grader.host.supervise import Attempt, Supervisor
 
-from common import ROOT, headline, opened, parser, places, table, trial
+from common import ROOT, headline, opened, parser, places, server_for, table, trial
 
 
 def main() -> None:
@@ -33,14 +33,14 @@ def main() -> None:
         source = (ROOT / "submissions/tutorial_mlp.py").read_text().replace("epochs = 10", "epochs = 1000")
         what = trial(source, folder, task.task, "3000 epochs", threads=1)
         for workers in (1, 2):
-            rows += measured(workers, what, task)
+            with server_for(folder) as server:
+                rows += measured(workers, what, task, server)
     table(rows, ["workers at once", "worker", "private, MB", "share of all (Pss), MB", "resident, MB"])
     print(f"the data take {data_size(task) / 1e6:.0f} MB, the model 2.7 MB and as much for its gradients")
 
 
-def measured(workers: int, what: Trial, task: PreparedTask) -> list[list[object]]:
+def measured(workers: int, what: Trial, task: PreparedTask, server: WorkerServer) -> list[list[object]]:
     """Rows of so many workers at once."""
-    server = WorkerServer(device_kind="cpu")
     stop = threading.Event()
     epochs = [0.0] * workers
 
@@ -65,7 +65,6 @@ def measured(workers: int, what: Trial, task: PreparedTask) -> list[list[object]
     stop.set()
     for thread in threads:
         thread.join()
-    server.close()
     assert len(found) == workers
     return [[workers, number + 1, *figure] for number, figure in enumerate(found)]
 

@@ -14,7 +14,7 @@ from grader.host.data import PreparedTask
 from grader.host.server import WorkerServer
 from grader.host.supervise import Attempt, Supervisor
 
-from common import headline, opened, parser, places, python, table, timed, trial
+from common import headline, opened, parser, places, python, server_for, table, timed, trial
 
 NOTHING = """
 from torch import nn
@@ -41,11 +41,9 @@ def main() -> None:
     torch = statistics.median(timed(lambda: python("-c", "import torch")) for _ in range(5))
     with places() as folder:
         for many in (False, True):
-            server = WorkerServer(device_kind="cpu", many=many)
-            rows = [
-                row(name, server, folder, asked.data, asked.repeats) for name in ("digits", "fashion-mnist")
-            ]
-            server.close()
+            names = ("digits", "fashion-mnist")
+            with server_for(folder, many=many) as server:
+                rows = [row(name, server, folder, asked.data, asked.repeats) for name in names]
             kind = "many trials" if many else "few trials"
             table(rows, [f"server for {kind}", "trial, ms", "fork to ready, ms", "train, ms", "predict, ms"])
             print()

@@ -5,8 +5,10 @@ import os
 import subprocess
 import sys
 import textwrap
+import tracemalloc
 import unicodedata
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from grader.host import collect as collecting
 from grader.host.collect import collect
 from grader.host.commands.collecting import grader_register_commands
 from grader.host.settings import make_config
+from grader.host.source import changed
 
 GOOD = '''\
 """A model.  And more."""
@@ -521,8 +524,11 @@ HOSTILE = {
     "parentheses": (b"(" * 100_000, ":1: syntax error: too many nested parentheses"),
     "calls": (b"f" + b"()" * 100_000, "is nested too deeply for Python to read"),
     "elif": (b"if x: pass\n" + b"elif x: pass\n" * 15_000, "is nested too deeply for Python to read"),
-    "10 MB": (b"a" * (10 << 20), "has more than 256 KB of source: keep data in files of its own"),
-    "17 MB": (b"a" * (17 << 20), "is larger than 16 MB: submissions hold code, not data or weights"),
+    "300 KB": (b"a" * (300 << 10), "has more than 256 KB of source: keep data in files of its own"),
+    "10 MB": (
+        b"a" * (10 << 20),
+        "takes 10,485,760 bytes (10 MiB), at most 1,048,576 bytes (1 MiB) are allowed (limits.submission): submissions hold code, not data or weights",
+    ),
     "long number": (b"x = " + b"9" * 10_000, "syntax error: Exceeds the limit (4300 digits)"),
 }
 
@@ -557,14 +563,93 @@ def test_what_does_not_belong_in_a_folder_is_a_problem(write: Write, tmp_path: P
     write({f"{name}/__init__.py": GOOD for name in ("pipe", "link", "large", "many")})
     os.mkfifo(tmp_path / "pipe/data")
     (tmp_path / "link/up").symlink_to(tmp_path)
-    write({"large/weights.pt": b"0" * (17 << 20)})
+    write({"large/weights.pt": b"0" * (2 << 20)})
     write({f"many/{number}.txt": "" for number in range(2001)})
     assert {each.name: each.problem for each in found("pipe", "link", "large", "many")} == {
         "pipe": "pipe/data is not a regular file",
         "link": "link holds a link to a folder, up: put a copy in its place",
-        "large": "large/weights.pt is larger than 16 MB: submissions hold code, not data or weights",
+        "large": f"large takes {(2 << 20) + len(GOOD):,} bytes (2 MiB), at most 1,048,576 bytes (1 MiB) are allowed (limits.submission): submissions hold code, not data or weights",
         "many": "many holds more than 2,000 files: leave data and environments outside",
     }
+
+
+def limited(size: int, tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text(f"[tool.grader]\nlimits.submission = {size}\n")
+
+
+def test_a_submission_at_the_limit_is_taken_and_one_byte_more_is_not(write: Write, tmp_path: Path) -> None:
+    write({"file.py": GOOD, "folder/__init__.py": GOOD[:-1], "folder/data.bin": b"\0"})
+    for size, allowed in ((len(GOOD), True), (len(GOOD) - 1, False)):
+        limited(size, tmp_path)
+        for each in found("file.py", "folder"):
+            assert (each.size, not each.problem) == (len(GOOD), allowed)
+
+
+def test_the_modules_that_a_file_imports_count_with_it(write: Write, tmp_path: Path) -> None:
+    write({"s/a.py": GOOD + "import b, c", "s/b.py": "x = 1\n" * 50, "s/c.py": "x = 1"})
+    limited(len(GOOD) + 300, tmp_path)
+    size = len(GOOD) + len("import b, c") + 300
+    assert found("s/a.py")[0].problem == (
+        f"s/b.py brings the submission to {size:,} bytes, at most {len(GOOD) + 300:,} bytes are allowed "
+        "(limits.submission): submissions hold code, not data or weights"
+    )
+    limited(size + 5, tmp_path)
+    assert found("s/a.py")[0].problem == ""
+
+
+def peak_while(action: Callable[[], object]) -> int:
+    """Return the most bytes of Python's own that the action held at once."""
+    tracemalloc.start()
+    try:
+        action()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_what_is_far_too_large_is_neither_read_nor_listed_to_its_end(write: Write, tmp_path: Path) -> None:
+    write({"huge.py": GOOD, "folder/__init__.py": GOOD, "many/__init__.py": GOOD})
+    os.truncate(tmp_path / "huge.py", 1 << 30)
+    for part in "abc":
+        write({f"folder/{part}": ""})
+        os.truncate(tmp_path / "folder" / part, 1 << 30)
+    for number in range(20_000):
+        (tmp_path / "many" / f"{number}.txt").touch()
+    each: list[Submission] = []
+    peak = peak_while(lambda: each.extend(found("huge.py", "folder", "many")))
+    huge, folder, many = (one.problem for one in each)
+    assert huge.startswith("huge.py takes 1,073,741,824 bytes (1 GiB), at most")
+    assert folder.startswith("folder takes 3,221,225,5")
+    assert many.startswith("many holds more than 2,000 files")
+    assert peak < 16 << 20
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_a_file_that_holds_more_than_it_says_is_read_to_the_limit_alone(write: Write, tmp_path: Path) -> None:
+    (tmp_path / "kernel.py").symlink_to("/proc/self/smaps")  # its size is given as 0
+    limited(100, tmp_path)
+    assert found("kernel.py")[0].problem.startswith("kernel.py takes 101 bytes, at most 100 bytes are")
+
+
+def test_a_file_that_grew_past_the_limit_has_changed(write: Write, tmp_path: Path) -> None:
+    write({"s/a.py": GOOD, "s/b/__init__.py": GOOD})
+    for each, file in zip(found("s"), ("a.py", "b/__init__.py"), strict=True):
+        assert not changed(each, 1 << 20)
+        os.truncate(tmp_path / "s" / file, 1 << 34)
+        assert peak_while(partial(changed, each, 1 << 20)) < 1 << 20
+        assert changed(each, 1 << 20)
+
+
+def test_an_installed_package_is_held_to_the_limit_too(installed: Install, tmp_path: Path) -> None:
+    installed("mine = my_pkg", {"my_pkg/__init__.py": GOOD, "my_pkg/weights.bin": b"0" * 1000})
+    assert found("mine")[0].problem == ""
+    limited(1000, tmp_path)
+    assert ", at most 1,000 bytes are allowed (limits.submission)" in found("mine")[0].problem
+
+
+def test_letters_that_show_nothing_are_no_part_of_a_name(write: Write) -> None:
+    write({"a\u3164b.py": GOOD, "\uffa0c.py": GOOD})
+    assert sorted(names(".")) == ["a_b", "c"]
 
 
 def test_a_title_is_one_line_bounded_and_harmless(write: Write) -> None:

@@ -109,16 +109,16 @@ for epoch in range(10):
 """
 )
 
+# by the module below os: os.fork itself is guarded
 DOUBLE_FORK = f"""
-import ctypes, os, sys
-fork = ctypes.CDLL(None).fork
-if fork() == 0:
+import os, posix, sys
+if posix.fork() == 0:
     os.setsid()
-    if fork() == 0:
+    if posix.fork() == 0:
         code = "import time, signal; signal.signal(15, signal.SIG_IGN); time.sleep(300)"
         os.execv(sys.executable, [sys.executable, "-S", "-c", code, "{MARKER}-daemon"])
     os._exit(0)
-if fork() == 0:
+if posix.fork() == 0:
     os.execv(sys.executable, [sys.executable, "-S", "-c", "import time; time.sleep(300)", "{MARKER}-child"])
 import time
 time.sleep(0.3)

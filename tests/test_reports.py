@@ -23,7 +23,7 @@ from grader import hookimpl, hookspecs
 from grader.contract.errors import StoreError
 from grader.contract.record import TaskInfo
 from grader.contract.status import Status
-from grader.contract.text import block, csv_cell, encodable, markdown, one_line
+from grader.contract.text import INVISIBLE, block, csv_cell, encodable, markdown, one_line, plain_json
 from grader.host.leaderboard import regenerate
 from grader.host.rank import standings
 from grader.host.reports import csv as csv_report
@@ -214,6 +214,7 @@ def test_markdown_reads_back_as_it_was() -> None:
     assert markdown("a|b*c_d") == r"a\|b\*c\_d"
     assert markdown("<b>&amp;") == "&lt;b&gt;&amp;amp;"
     assert markdown("see https://x.y and www.z") == "see https&#58;//x.y and www&#46;z"
+    assert markdown("me@x.y {{ 7 }}") == "me&#64;x.y &#123;&#123; 7 &#125;&#125;"
 
 
 # ---- CSV
@@ -248,7 +249,9 @@ def _is_number(cell: str) -> bool:
     return bool(re.fullmatch(r"-?\d+(\.\d+)?(e-?\d+)?", cell))
 
 
-@pytest.mark.parametrize("text", ["=1", "+1", "-1", "@x", "\t=1", "\r=1", "  =1", "\uff1d1"])
+@pytest.mark.parametrize(
+    "text", ["=1", "+1", "-1", "@x", "\t=1", "\r=1", "  =1", "\uff1d1", "\ufe621", "\ufe6b"]
+)
 def test_a_formula_gets_an_apostrophe(text: str) -> None:
     assert csv_cell(text).startswith("'")
 
@@ -265,6 +268,20 @@ def test_the_json_reads_back_as_the_standings() -> None:
     back = msgspec.json.decode(document(ranked), type=Leaderboard)
     assert back.tables == ranked.tables
     assert (back.schema, back.grader) == (1, "leaderboard")
+
+
+@pytest.mark.parametrize("text", [*HOSTILE, "\x7f", "\x9b31m", "\u2028", "\u3164", "\U000e0100", "é文😀"])
+def test_json_made_plain_reads_back_as_it_was(text: str) -> None:
+    text = text.replace("\ud800", "")
+    plain_one = plain_json(msgspec.json.format(msgspec.json.encode({"text": text}), indent=2))
+    assert json.loads(plain_one) == {"text": text}
+    assert all(line.isprintable() for line in plain_one.decode().split("\n"))
+    assert not re.search(INVISIBLE, plain_one.decode())
+
+
+def test_json_keeps_letters_readable() -> None:
+    assert plain_json('"é文😀"'.encode()) == '"é文😀"'.encode()
+    assert plain_json('"\U000e0100\u202e"'.encode()) == rb'"\udb40\udd00\u202e"'
 
 
 def test_the_json_is_described_key_by_key() -> None:
@@ -314,7 +331,12 @@ def test_text_for_terminals_shows_what_does_not_print() -> None:
     assert one_line("\x1b[31m\u202e\ud800") == "\\x1b[31m\\u202e\\ud800"
     assert one_line("a\n b\t c") == "a b c"
     assert block("a\r\nb\tc\rd") == "a\nb   c\\rd"
-    assert len(one_line("x" * 1000)) == 300
+    assert one_line("a\u3164\ufe0f\u2800b") == "a\\u3164\\ufe0f\\u2800b"
+    assert one_line("e\u0301" + "\u0301" * 5) == "e" + "\u0301" * 3 + "\\u0301" * 3
+    assert one_line("x" * 1000) == "x" * 299 + "…"
+    assert one_line("x" * 300) == "x" * 300
+    assert one_line(" \n" * 1000 + "x") == "x"
+    assert block("a\nbcd", 2) == "a\nb…"
     assert encodable("é文", "latin-1") == "é\\u6587"
 
 

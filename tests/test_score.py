@@ -14,7 +14,7 @@ import pytest
 from grader import hookimpl, hookspecs
 from grader.contract.budget import Budget
 from grader.contract.events import Done, Ready
-from grader.contract.record import ModelInfo, Record
+from grader.contract.record import Layer, ModelInfo, Record
 from grader.contract.status import Phase, Status
 from grader.contract.submission import Submission
 from grader.contract.task import Task
@@ -335,3 +335,23 @@ def test_predictions_come_back_in_the_test_sets_own_order(
         assert evidence.squared_error is not None
         truth = task.test_targets.astype(np.float64).reshape(-1)
         assert np.allclose(evidence.squared_error, (shown - truth) ** 2)
+
+
+def test_what_a_forged_event_tells_is_bounded_and_on_one_line_in_the_record() -> None:
+    """A worker's own events keep to less; its channel lets a forged one have a quarter of a megabyte."""
+    text = "\x1b[31m\n" * 20_000
+    layer = Layer(name=text, kind=text, shape=(1,) * 1000, parameters=1)
+    model = ModelInfo(parameters=1, trainable=1, structure=text, layers=(layer,) * 2000)
+    made = attempt(
+        status=Status.CRASHED, reason=text, detail=text, notes=[text] * 1000,
+        ready=Ready(model=model, isolation="rlimit"),
+    )  # fmt: skip
+    record = scored(made, labels(10, 10))
+    assert len(msgspec.json.encode(record)) < 300_000
+    for line in (record.reason, *record.notes):
+        assert line.isprintable()
+        assert len(line) <= 800
+    assert record.notes[-1] == "and 980 more notes"
+    assert record.model is not None
+    assert len(record.model.layers) == 500
+    assert record.model.layers[0].name.isprintable()

@@ -9,6 +9,7 @@ import pytest
 
 from grader.contract.budget import Budget
 from grader.contract.errors import UsageError
+from grader.contract.size import in_words
 from grader.host.settings import make_config
 
 
@@ -187,7 +188,19 @@ def test_everything_the_caller_got_wrong_is_told_at_once() -> None:
         ("limits = 3", "[tool.grader] limits must be a table"),
         ("limits.load = nan", "[tool.grader] limits.load must be a number of seconds above zero, not nan"),
         ("limits.train = inf", "[tool.grader] limits.train must be a number of seconds above zero, not inf"),
-        ("limits.weights = -1", "[tool.grader] limits.weights must be a whole number of bytes above zero"),
+        (
+            "limits.weights = -1",
+            "[tool.grader] limits.weights must be a number of bytes above zero, or a text like",
+        ),
+        ("limits.weights = '0 MiB'", "[tool.grader] limits.weights must be a number of bytes above zero"),
+        (
+            "limits.memory = '2 gigs'",
+            '[tool.grader] limits.memory must be a number of bytes above zero, or a text like "512 MiB", not '
+            "'2 gigs'",
+        ),
+        ("limits.scratch = true", "[tool.grader] limits.scratch must be a number of bytes"),
+        ("limits.output = 99999999999999999999999", "[tool.grader] limits.output must be a number of bytes"),
+        ("limits.parameters = '1 MB'", "[tool.grader] limits.parameters must be a whole number above zero"),
         ("limits.laod = 1", "[tool.grader] has no key limits.laod; did you mean load?"),
         ("tasks.mine = 3", "[tool.grader] tasks.mine must be a table, [tool.grader.tasks.NAME], not 3"),
         ("device = 'gpu'", "[tool.grader] device: no device 'gpu'"),
@@ -202,6 +215,40 @@ def test_a_wrong_key_or_value_in_the_file_is_one_line_with_file_and_key(
     table(f"[tool.grader]\n{text}\n")
     assert refusal().startswith(f"{tmp_path}/pyproject.toml: {message}")
     assert "\n" not in refusal()
+
+
+def test_sizes_are_written_in_bytes_or_as_people_write_them(table: WriteTable) -> None:
+    table("""
+        [tool.grader.limits]
+        submission = "64 KiB"
+        weights = "1 MB"
+        memory = "1.5 GiB"
+        scratch = " 512mib "
+        output = 4096
+        parameters = 1000
+    """)
+    limits = make_config().limits
+    assert (limits.submission, limits.weights, limits.memory) == (65536, 1_000_000, 1_610_612_736)
+    assert (limits.scratch, limits.output, limits.parameters) == (512 << 20, 4096, 1000)
+
+
+def test_what_grader_writes_of_a_size_is_exact_and_short() -> None:
+    assert in_words(1) == "1 byte"
+    assert in_words(1000) == "1,000 bytes"
+    assert in_words(1 << 20) == "1,048,576 bytes (1 MiB)"
+    assert in_words(10_000_000) == "10,000,000 bytes (9.5 MiB)"
+
+
+@pytest.mark.parametrize("said", ["landlock", "weak", "rlimit"])
+def test_processes_of_submissions_need_the_strictest_isolation(table: WriteTable, said: str) -> None:
+    assert refusal(isolation=said, allow_subprocess=True) == (
+        f"allow_subprocess needs isolation strict, which keeps hold of what is started, not {said}: say "
+        "--isolation strict, or leave out --allow-subprocess"
+    )
+    table("[tool.grader]\nallow_subprocess = true\n")
+    assert "needs isolation strict" in refusal(isolation=said)
+    assert make_config(isolation="strict").allow_subprocess
+    assert make_config().allow_subprocess  # at auto, what the machine can give decides
 
 
 def test_all_errors_of_the_file_are_told_at_once(table: WriteTable) -> None:

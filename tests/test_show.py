@@ -177,6 +177,7 @@ def test_a_sparkline_goes_from_the_lowest_bar_to_the_highest() -> None:
     assert sparkline([0, 7], ascii_only=True) == "_#"
     assert sparkline(list(range(500)))[:: len(sparkline(list(range(500)))) - 1] == "▁█"
     assert len(sparkline(list(range(500)))) == 60
+    assert sparkline([-1.7e308, 0, 1.7e308]) == "▁▅█"
 
 
 # ---- the commands

@@ -10,7 +10,7 @@ from __future__ import annotations
 import msgspec
 
 from grader.contract.isolation import Layer
-from grader.contract.record import CurvePoint, ModelInfo
+from grader.contract.record import Amount, Count, CurvePoint, ModelInfo
 from grader.contract.status import Status
 from grader.contract.task import ArrayInfo
 from grader.contract.trial import Trial
@@ -112,12 +112,12 @@ class Progress(msgspec.Struct, frozen=True, tag="progress"):
 class Done(msgspec.Struct, frozen=True, tag="done", kw_only=True):
     """The phase's files are complete."""
 
-    epochs: float = 0.0
-    steps: int = 0
-    samples: int = 0
-    optimizer_steps: int = 0
-    max_device_memory: int | None = None
-    weights_bytes: int = 0
+    epochs: Amount = 0.0
+    steps: Count = 0
+    samples: Count = 0
+    optimizer_steps: Count = 0
+    max_device_memory: Count | None = None
+    weights_bytes: Count = 0
     changed: bool | None = None  # check only: whether training changed a parameter
     notes: tuple[str, ...] = ()
 
@@ -128,6 +128,11 @@ class Failed(msgspec.Struct, frozen=True, tag="failed", kw_only=True):
     status: Status
     reason: str
     detail: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse a failure that went well, which would be a row without a score that is no failure."""
+        if self.status is Status.OK:
+            raise ValueError("a phase that failed is not ok")
 
 
 Event = Confined | Ready | Progress | Done | Failed

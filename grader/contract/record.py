@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
 from grader.contract.status import Phase, Status
 
 SCHEMA = 1  # of Record; raised when a reader of the older form would misread the newer
 RULES = 1  # of how a trial is run and scored; rows of different rules are never ranked together
+
+# What a worker tells is a claim, and counts are computed with: none is negative, or beyond any machine
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+Amount = Annotated[float, msgspec.Meta(ge=0, le=1e15)]
 
 
 def node_id(path: str, task: str, seed: int) -> str:
@@ -75,15 +81,15 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     kind: str
-    shape: tuple[int, ...] | None
-    parameters: int
+    shape: tuple[Count, ...] | None
+    parameters: Count
 
 
 class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     """The model, as the worker described it."""
 
-    parameters: int
-    trainable: int
+    parameters: Count
+    trainable: Count
     structure: str  # repr(model), bounded
     layers: tuple[Layer, ...] = ()
     weights_bytes: int | None = None  # of the sealed weights file
@@ -92,10 +98,10 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
 class CurvePoint(msgspec.Struct, frozen=True, kw_only=True):
     """One epoch, or one call of progress(), as the worker told it. `seconds` since training began."""
 
-    epoch: float
-    steps: int
-    samples: int
-    seconds: float
+    epoch: Amount
+    steps: Count
+    samples: Count
+    seconds: Amount
     loss: float | None = None  # mean of the batches' training losses
     accuracy: float | None = None  # where the submission reported one, 0 to 1
 

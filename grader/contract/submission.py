@@ -28,6 +28,7 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
     package: bool  # whether `path` is a folder imported as a package
     files: tuple[str, ...]  # all that the digest covers, relative to the folder
     digest: str
+    size: int = 0  # bytes of the files
     title: str = ""
     hooks: dict[str, HookInfo] = {}
     imports: tuple[str, ...] = ()  # top-level modules that it imports

@@ -25,6 +25,13 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     submission: int = 1024**2  # bytes of a submission's files
     parameters: int | None = None  # of a model; None is any number
 
+    def too_many(self, parameters: int) -> str:
+        """Return why a model of so many parameters is refused, or '' where it is not."""
+        if self.parameters is None or parameters <= self.parameters:
+            return ""
+        allowed = f"at most {self.parameters:,} are allowed (limits.parameters)"
+        return f"the model has {parameters:,} parameters, {allowed}"
+
 
 class Device(msgspec.Struct, frozen=True, kw_only=True):
     """A device, chosen by the host. `str()` gives torch's spelling."""

@@ -59,9 +59,11 @@ class Checker:
 def findings(trial: Trial, record: Record) -> Iterator[Finding]:
     """Yield what a record says about each rule, in the order in which a trial meets them."""
     reached = _Reached(record)
+    size, limit = trial.submission.size, trial.limits.submission
+    yield reached.until("size of its files", size <= limit, f"{size:,} of at most {limit:,} bytes")
     hooks = ", ".join(trial.submission.hooks) or "none"
     yield reached.until("hooks", bool(not trial.submission.problem), hooks)
-    shape = f"{_model(record)}, ({trial.task.outputs},) a sample, float32"
+    shape = f"{_model(trial, record)}, ({trial.task.outputs},) a sample, float32"
     yield reached.until("built, and gives the task's shape", record.model is not None, shape)
     yield reached.until("training ends with the budget", _past(record, Phase.TRAIN), _used(record))
     changed = UNCHANGED not in record.notes
@@ -112,8 +114,10 @@ def _past(record: Record, phase: Phase) -> bool:
     return record.phase is None or order.index(record.phase) > order.index(phase)
 
 
-def _model(record: Record) -> str:
-    return f"{record.model.parameters:,} parameters" if record.model else ""
+def _model(trial: Trial, record: Record) -> str:
+    limit = trial.limits.parameters
+    allowed = f" of at most {limit:,}" if limit is not None else ""
+    return f"{record.model.parameters:,}{allowed} parameters" if record.model else ""
 
 
 def _used(record: Record) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import sys
 import traceback
@@ -12,6 +13,7 @@ import click
 
 from grader import __version__
 from grader.contract.errors import GraderError
+from grader.host.commands import complain
 
 if TYPE_CHECKING:
     import pluggy
@@ -27,7 +29,7 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except GraderError as error:
-            click.echo(f"grader: error: {error}", err=True)
+            complain(f"grader: error: {error}")
             ctx.exit(error.exit_code)
         except KeyboardInterrupt:
             click.echo("grader: interrupted", err=True)
@@ -35,8 +37,7 @@ class Commands(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except Exception as error:
-            traceback.print_exc()
-            click.echo(f"grader: internal error, please report it: {error!r}", err=True)
+            complain(f"{traceback.format_exc()}grader: internal error, please report it: {error!r}")
             ctx.exit(3)
 
 
@@ -68,12 +69,14 @@ def main(arguments: list[str] | None = None) -> None:
         named = dict.fromkeys([*(given.value if given else ()), *_named_plugins(arguments)])
         manager = harness_manager(named)
     except GraderError as error:
-        click.echo(f"grader: error: {error}", err=True)
+        complain(f"grader: error: {error}")
         sys.exit(error.exit_code)
     try:
         sys.exit(make_cli(manager).main(arguments, prog_name="grader", standalone_mode=False))
     except click.ClickException as error:
-        error.show()
+        said = io.StringIO()
+        error.show(said)
+        complain(said.getvalue().rstrip("\n"))  # it may quote a file's name that was taken for an option
         sys.exit(4 if isinstance(error, click.UsageError) else error.exit_code)  # click's own 2 is taken
     except click.Abort:
         sys.exit(2)

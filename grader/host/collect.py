@@ -34,9 +34,10 @@ ENTRIES = ("submission.py", "__init__.py")  # what makes a folder one submission
 def grader_collect(path: Path, config: Config) -> list[Submission] | None:
     """Return the submissions in a file or folder, or the installed one of that name."""
     if os.path.lexists(path):
-        return _without_helpers([_read(place, config.root) for place in _places(path)])
+        return _without_helpers([_read(place, config) for place in _places(path)])
     known = installed() if len(path.parts) == 1 else {}
-    return [_read_installed(known[path.name])] if path.name in known else None
+    limit = config.limits.submission
+    return [_read_installed(known[path.name], limit)] if path.name in known else None
 
 
 def collect(config: Config, manager: pluggy.PluginManager) -> list[Submission]:
@@ -129,7 +130,8 @@ def _places_in(folder: Path) -> Iterator[_Place]:
 
 def _names_in(folder: Path) -> list[str]:
     try:
-        return sorted(path.name for path in folder.iterdir())
+        with os.scandir(folder) as entries:  # of names alone: somebody's folder may hold 100,000
+            return sorted(entry.name for entry in entries)
     except OSError as error:
         raise UsageError(f"{plain(str(folder))} cannot be read: {error.strerror}") from error
 
@@ -160,20 +162,19 @@ def _without_helpers(submissions: list[Submission]) -> list[Submission]:
 # --- reading ---
 
 
-def _read(place: _Place, root: Path) -> Submission:
+def _read(place: _Place, config: Config) -> Submission:
     path = Path(os.path.abspath(place.path))  # noqa: PTH100 - resolve() would follow the link that was given
     folder = path if place.package else path.parent
-    return _submission(
-        Sources(folder, place.entry, package=place.package), path, _display(place.path, path, root)
-    )
+    sources = Sources(folder, place.entry, package=place.package, limit=config.limits.submission)
+    return _submission(sources, path, _display(place.path, path, config.root))
 
 
-def _read_installed(found: Installed) -> Submission:
+def _read_installed(found: Installed, limit: int) -> Submission:
     if found.problem:
         return _unlocated(found)
     entry = found.entry.relative_to(found.folder).as_posix()
     # what lies beside an installed module is installed itself, and not the submission's own
-    sources = Sources(found.folder, entry, package=found.package, siblings=False)
+    sources = Sources(found.folder, entry, package=found.package, limit=limit, siblings=False)
     path = found.folder if found.package else found.entry
     return msgspec.structs.replace(_submission(sources, path, plain(found.name)), name=found.name)
 
@@ -198,6 +199,7 @@ def _submission(sources: Sources, path: Path, display: str) -> Submission:
         package=sources.package,
         files=tuple(_encodable(name) for name in sorted(sources.data)),
         digest=source.digest(sources.data),
+        size=sources.size,
         title=entry.title if entry else "",
         hooks=found.hooks,
         imports=sources.imports(),

@@ -18,6 +18,7 @@ import click
 from grader import __version__, hookimpl
 from grader.contract.status import Status
 from grader.contract.text import plain
+from grader.host.commands import say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,14 +47,14 @@ class Console:
     def grader_task_prepare(self, task: Task) -> None:
         """Say why nothing happens yet."""
         if self._verbosity >= 0:
-            click.echo(f"preparing {plain(task.name)}, once …")
+            say(f"preparing {plain(task.name)}, once …")
 
     @hookimpl
     def grader_session_start(self, config: Config, trials: Sequence[Trial]) -> None:
         """Say what will run, and on what."""
         if self._verbosity >= 0:
             for line in _header(config, trials):
-                click.echo(line)
+                say(line)
         if self._verbosity >= 0 and sys.stdout.isatty():
             self._bars = Bars(len(trials))
 
@@ -71,7 +72,7 @@ class Console:
             self._bars.move(trial, phase, point)
         elif self._verbosity >= 0 and time.monotonic() >= self._beat:
             self._beat = time.monotonic() + _HEARTBEAT
-            click.echo(f"{plain(trial.node_id)}: {phase}, {_standing(trial, point)}")
+            say(f"{plain(trial.node_id)}: {phase}, {_standing(trial, point)}")
 
     @hookimpl
     def grader_trial_finish(self, trial: Trial, record: Record) -> None:
@@ -80,7 +81,7 @@ class Console:
         if self._bars:
             self._bars.end(line)
         elif self._verbosity >= 0 or record.status is not Status.OK:
-            click.echo(line)
+            say(line)
 
     @hookimpl
     def grader_session_finish(self) -> None:
@@ -97,17 +98,17 @@ class Console:
         """Repeat the failures, and count."""
         failed = [record for record in records if record.status is not Status.OK]
         if failed:
-            click.echo(_rule("failures"))
+            say(_rule("failures"))
         for record in failed:
             for line in _failure(record, self._verbosity):
-                click.echo(line)
+                say(line)
         counts = Counter(str(record.status) for record in records)
         said = (
             ", ".join(f"{n} {status}" for status, n in sorted(counts.items(), key=_ok_first)) or "nothing ran"
         )
         early = ", interrupted" if interrupted else ", stopped early" if stopped_early else ""
         colour = "red" if failed or interrupted else "green"
-        click.secho(_rule(f"{said}{early} in {time.monotonic() - self._started:.1f} s"), fg=colour)
+        say(click.style(_rule(f"{said}{early} in {time.monotonic() - self._started:.1f} s"), fg=colour))
 
 
 class Bars:
@@ -188,13 +189,13 @@ def _header(config: Config, trials: Sequence[Trial]) -> list[str]:
         f"torchvision {here.torchvision}",
         f"device: {first.device} ({first.device.name}), {first.threads} threads; "
         f"isolation: {first.isolation}",
-        f"root: {config.root}; leaderboard: {config.leaderboard}",
+        f"root: {plain(str(config.root))}; leaderboard: {plain(str(config.leaderboard))}",
     ]
     if first.isolation.openings:
         warning = f"isolation {first.isolation}: {first.isolation.openings}; run only what you trust"
         lines.append(click.style(warning, fg="yellow"))
     if config.plugins:
-        lines.append(f"plugins: {', '.join(config.plugins)}")
+        lines.append(f"plugins: {plain(', '.join(config.plugins))}")
     tasks = {trial.task.name: trial for trial in trials}
     for name, trial in tasks.items():
         task = trial.task
@@ -244,5 +245,5 @@ def _fraction(trial: Trial, point: CurvePoint | None) -> float:
 def _standing(trial: Trial, point: CurvePoint | None) -> str:
     if point is None:
         return f"budget {trial.budget}"
-    loss = f", loss {point.loss:.3f}" if point.loss is not None else ""
+    loss = f", loss {point.loss:.4g}" if point.loss is not None else ""
     return f"epoch {point.epoch:.1f}{loss}, {point.seconds:.0f} s of {trial.budget}"

@@ -19,16 +19,20 @@ from grader.host.syntax import Import, Module, Unparsable, parse
 
 
 class Sources:
-    """The files of one submission, each read and parsed once, and what is wrong with them."""
+    """The files of one submission, each read and parsed once, and what is wrong with them.
 
-    def __init__(self, folder: Path, entry: str, *, package: bool, siblings: bool = True) -> None:
+    `limit` is how many bytes they may take together, and `size` how many they do.
+    """
+
+    def __init__(self, folder: Path, entry: str, *, package: bool, limit: int, siblings: bool = True) -> None:
         self.folder, self.entry, self.package, self.siblings = folder, entry, package, siblings
+        self.limit, self.size = limit, 0
         self.problems: list[tuple[str, int | None, str]] = []  # file ('' for the folder), line, message
         self.data: dict[str, bytes] = {}
         self._modules: dict[str, Module | None] = {}
         self._broken: dict[str, tuple[int | None, str]] = {}
         if package:
-            self.data, unread = source.read_tree(folder)
+            self.data, unread, self.size = source.read_tree(folder, limit)
             self.problems += [(name, None, reason) for name, reason in unread.items()]
         self.reached = self._reach()
         self.problems += [(name, *self._broken[name]) for name in self.reached if name in self._broken]
@@ -74,12 +78,16 @@ class Sources:
         return reached
 
     def _parse(self, name: str) -> Module | None:
-        if len(self.data) > source.MAX_FILES:
+        if len(self.data) > source.MAX_FILES or self.size > self.limit:
             return None
         try:
             if name not in self.data and not self.package:
-                self.data[name] = source.read(self.folder / name)
+                self.data[name] = source.read(self.folder / name, self.limit, self.size)
+                self.size += len(self.data[name])
             return parse(self.data[name]) if name in self.data else None
+        except source.TooLarge as error:
+            self.size = error.size  # past the limit: no further file is read either
+            self.problems.append((name, None, str(error)))
         except source.Unreadable as error:
             self._broken[name] = (None, str(error))
         except Unparsable as error:

@@ -9,13 +9,15 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from grader.contract.text import INVISIBLE
+
 LENGTH = 60
 _BYTES = 150  # of a file name's 255, in UTF-8
 
 
 def safe_name(text: str) -> str:
     """Return the text with all but word characters, `.` and `-` replaced by `_`; never empty."""
-    safe = re.sub(r"[^\w.-]+", "_", unicodedata.normalize("NFC", text))
+    safe = re.sub(rf"(?:[^\w.-]|{INVISIBLE})+", "_", unicodedata.normalize("NFC", text))
     safe = re.sub(r"__+", "_", safe).lstrip("._-").rstrip("._")
     return _cut(safe, LENGTH).rstrip("._") or "submission"
 

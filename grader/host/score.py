@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 
 from grader.contract.record import (
     DeviceInfo,
     Environment,
+    Layer,
     ModelInfo,
     Record,
     SubmissionInfo,
@@ -20,6 +23,7 @@ from grader.contract.record import (
     Usage,
 )
 from grader.contract.status import Phase, Status
+from grader.contract.text import one_line, plain
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -28,6 +32,16 @@ if TYPE_CHECKING:
     from grader.contract.task import Task
     from grader.contract.trial import Trial
     from grader.host.supervise import Attempt
+
+# What a worker tells is bounded by its channel alone, and a forged event need not keep to the worker's own
+# bounds: these are what a record holds of it, in characters, or a number of things
+_MAX_REASON = 800
+_MAX_DETAIL = 10_000
+_MAX_STRUCTURE = 20_000
+_MAX_LAYERS = 500
+_MAX_NAME = 100
+_MAX_DIMENSIONS = 16
+_MAX_NOTES = 20
 
 # an untrained model scores about chance; above this share of the way from chance to perfect it is marked.
 # Two classes need a wider margin: a random direction in a table can be a fair classifier by luck
@@ -91,8 +105,8 @@ def record_of(
         deterministic=trial.deterministic,
         status=attempt.status,
         phase=attempt.phase,
-        reason=attempt.reason,
-        detail=attempt.detail,
+        reason=one_line(attempt.reason, _MAX_REASON),
+        detail=attempt.detail[-_MAX_DETAIL:],
         output=attempt.output,
         metrics=metrics,
         correct=correct,
@@ -104,7 +118,7 @@ def record_of(
         isolation=trial.isolation.value,  # a plain text: its repr is part of a key
         alongside=alongside,
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
-        notes=(*trial.submission.notes, *attempt.notes),
+        notes=_bounded_notes((*trial.submission.notes, *attempt.notes)),
     )
 
 
@@ -256,7 +270,19 @@ def _model(attempt: Attempt) -> ModelInfo | None:
     return ModelInfo(
         parameters=info.parameters,
         trainable=info.trainable,
-        structure=info.structure,
-        layers=info.layers,
+        structure=info.structure[:_MAX_STRUCTURE],
+        layers=tuple(map(_layer, info.layers[:_MAX_LAYERS])),
         weights_bytes=size,
     )
+
+
+def _layer(layer: Layer) -> Layer:
+    shape = layer.shape[:_MAX_DIMENSIONS] if layer.shape is not None else None
+    name, kind = plain(layer.name, _MAX_NAME), plain(layer.kind, _MAX_NAME)
+    return msgspec.structs.replace(layer, name=name, kind=kind, shape=shape)
+
+
+def _bounded_notes(notes: Sequence[str]) -> tuple[str, ...]:
+    kept = tuple(one_line(note) for note in notes[:_MAX_NOTES])
+    left = len(notes) - len(kept)
+    return (*kept, f"and {left:,} more notes") if left else kept

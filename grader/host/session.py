@@ -256,7 +256,7 @@ def _problem(trial: Trial) -> str:
     from grader.host.source import changed
 
     submission = trial.submission
-    if not submission.problem and changed(submission):
+    if not submission.problem and changed(submission, trial.limits.submission):
         return f"{submission.display} was changed after it was collected: run it again"
     return submission.problem
 

@@ -56,6 +56,7 @@ def make_config(
     cwd = Path.cwd() if cwd is None else cwd
     base = _from_file(cwd, {**_from_environment(cwd), **_from_caller(said, cwd)})
     together = dict.fromkeys([*base.plugins, *plugins])
+    _check_processes(base)
     return replace(base, keyword=keyword, verbosity=verbosity, plugins=tuple(together))
 
 
@@ -81,6 +82,15 @@ def _from_environment(cwd: Path) -> dict[str, Given]:
 
 def _from_caller(said: Mapping[str, object], cwd: Path) -> dict[str, Given]:
     return {key: Given(value, key, cwd) for key, value in said.items() if value not in (None, (), [], "")}
+
+
+def _check_processes(config: Config) -> None:
+    """Only at strict can a submission start processes and keep none. At auto the session looks again."""
+    if config.allow_subprocess and config.isolation not in {None, Isolation.STRICT}:
+        raise UsageError(
+            f"allow_subprocess needs isolation strict, which keeps hold of what is started, not "
+            f"{config.isolation}: say --isolation strict, or leave out --allow-subprocess"
+        )
 
 
 def _converted(values: Mapping[str, Given]) -> dict[str, Any]:

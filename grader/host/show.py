@@ -187,6 +187,7 @@ def sparkline(values: Sequence[float], width: int = 60, *, ascii_only: bool = Fa
     if len(values) > width:
         values = [values[round(index * (len(values) - 1) / (width - 1))] for index in range(width)]
     bars = _BARS[ascii_only]
+    values = [value / 2 for value in values]  # what lies between the largest and its opposite is no number
     low, high = min(values), max(values)
     scale = (len(bars) - 1) / (high - low) if high > low else 0.0
     return "".join(bars[round((value - low) * scale)] for value in values)

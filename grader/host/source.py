@@ -11,12 +11,12 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 
+from grader.contract.size import in_words
 from grader.contract.submission import Submission
 
-MAX_FILE = 16 << 20  # bytes of one file
-MAX_TOTAL = 64 << 20  # bytes of all files of one submission
 MAX_FILES = 2000  # a virtual environment or a data set that was left in the folder has more
 
 
@@ -24,20 +24,38 @@ class Unreadable(Exception):
     """A file that cannot be part of a submission."""
 
 
-def read(path: Path) -> bytes:
-    """Return the bytes of a regular file of at most 16 MB. Raises Unreadable."""
+class TooLarge(Unreadable):
+    """The files of a submission take more than `limits.submission`. `size` is what they take."""
+
+    def __init__(self, size: int, limit: int, taken: int = 0) -> None:
+        self.size = size + taken
+        what = "brings the submission to" if taken else "takes"
+        super().__init__(
+            f"{what} {in_words(self.size)}, at most {in_words(limit)} are allowed (limits.submission): "
+            "submissions hold code, not data or weights"
+        )
+
+
+def read(path: Path, limit: int, taken: int = 0) -> bytes:
+    """Return the bytes of a regular file that keeps to the limit, `taken` bytes of which are used up.
+
+    Raises TooLarge, before anything is read where the size is known, or Unreadable.
+    """
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # before opening: some devices act on being opened
             raise Unreadable("is not a regular file")
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as file:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):  # swapped for a pipe in between
+            found = os.fstat(descriptor)
+            if not stat.S_ISREG(found.st_mode):  # swapped for a pipe in between
                 raise Unreadable("is not a regular file")
-            data = file.read(MAX_FILE + 1)
+            if found.st_size > limit - taken:
+                raise TooLarge(found.st_size, limit, taken)
+            data = file.read(limit - taken + 1)  # one that grows, or of /proc, holds more than it says
     except OSError as error:
         raise Unreadable(f"cannot be read: {error.strerror}") from error
-    if len(data) > MAX_FILE:
-        raise Unreadable(f"is larger than {MAX_FILE >> 20} MB: submissions hold code, not data or weights")
+    if len(data) > limit - taken:
+        raise TooLarge(len(data), limit, taken)
     return data
 
 
@@ -46,11 +64,11 @@ def tree(folder: Path) -> Iterator[Path]:
 
     A linked folder is refused: its files could change, or lead round in a circle, unseen.
     """
-    waiting = [folder]
+    waiting, met = [folder], 0
     while waiting:
-        for entry in _entries(waiting.pop()):
-            if entry.name.startswith(".") or entry.name == "__pycache__" or entry.name.endswith(".pyc"):
-                continue
+        entries = _entries(waiting.pop(), MAX_FILES - met)
+        met += len(entries)
+        for entry in entries:
             path = Path(entry.path)
             if not entry.is_dir():
                 yield path
@@ -60,26 +78,33 @@ def tree(folder: Path) -> Iterator[Path]:
                 waiting.append(path)
 
 
-def read_tree(folder: Path) -> tuple[dict[str, bytes], dict[str, str]]:
-    """Return bytes by relative name of all files below a folder, and reasons by name of those unread.
+def read_tree(folder: Path, limit: int) -> tuple[dict[str, bytes], dict[str, str], int]:
+    """Return bytes by relative name of all files below a folder, reasons by name of those unread, and
+    how many bytes they take.
 
-    The reason stands under '' where it concerns the folder as a whole.
+    The reason stands under '' where it concerns the folder as a whole; then nothing is read.
     """
     data: dict[str, bytes] = {}
     unread: dict[str, str] = {}
-    total = 0
+    taken = 0
     try:
-        for path in tree(folder):
+        paths = list(tree(folder))
+        if (size := sum(map(_size, paths))) > limit:
+            raise TooLarge(size, limit)
+        for path in paths:
             name = path.relative_to(folder).as_posix()
             try:
-                data[name] = read(path)
+                data[name] = read(path, limit, taken)
+                taken += len(data[name])
+            except TooLarge:
+                raise
             except Unreadable as error:
                 unread[name] = str(error)
-            total += len(data.get(name, b""))
-            _check_limits(len(data) + len(unread), total)
+    except TooLarge as error:
+        return {}, {"": str(error)}, error.size
     except Unreadable as error:
-        unread[""] = str(error)
-    return data, unread
+        return {}, {"": str(error)}, taken
+    return data, unread, taken
 
 
 def digest(data: Mapping[str, bytes]) -> str:
@@ -92,25 +117,38 @@ def digest(data: Mapping[str, bytes]) -> str:
     return result.hexdigest()
 
 
-def changed(submission: Submission) -> bool:
+def changed(submission: Submission, limit: int) -> bool:
     """Whether the files of a submission are no longer those that were collected."""
+    now: dict[str, bytes] = {}
+    taken = 0
     try:
-        now = {name: read(Path(submission.folder, name)) for name in submission.files}
+        for name in submission.files:
+            now[name] = read(Path(submission.folder, name), limit, taken)
+            taken += len(now[name])
     except Unreadable:
         return True
     return digest(now) != submission.digest
 
 
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
+def _size(path: Path) -> int:
+    try:
+        found = path.stat()
+    except OSError:
+        return 0  # reading it will say what is wrong
+    return found.st_size if stat.S_ISREG(found.st_mode) else 0
+
+
+def _entries(folder: Path, most: int) -> list[os.DirEntry[str]]:
+    """Return what a folder holds and a submission can consist of, sorted. Raises Unreadable."""
     try:
         with os.scandir(folder) as entries:
-            return sorted(entries, key=lambda entry: entry.name)
+            found = list(islice(filter(_counts, entries), most + 1))
     except OSError as error:
         raise Unreadable(f"holds {folder.name}, which cannot be read: {error.strerror}") from error
-
-
-def _check_limits(files: int, total: int) -> None:
-    if files > MAX_FILES:
+    if len(found) > most:  # before all of a million are listed
         raise Unreadable(f"holds more than {MAX_FILES:,} files: leave data and environments outside")
-    if total > MAX_TOTAL:
-        raise Unreadable(f"holds more than {MAX_TOTAL >> 20} MB: submissions hold code, not data or weights")
+    return sorted(found, key=lambda entry: entry.name)
+
+
+def _counts(entry: os.DirEntry[str]) -> bool:
+    return not (entry.name.startswith(".") or entry.name == "__pycache__" or entry.name.endswith(".pyc"))

@@ -16,7 +16,7 @@ import msgspec
 
 from grader.contract.errors import StoreError
 from grader.contract.record import SCHEMA, Record
-from grader.contract.text import plain
+from grader.contract.text import INVISIBLE, plain, plain_json
 from grader.host.evidence import Evidence, evidence_bytes, evidence_of, read_evidence
 from grader.host.files import SUFFIX, not_written, stage, sync_folder
 from grader.host.track import ReuseKey, Track, reuse_key, track
@@ -28,7 +28,7 @@ __all__ = [
 
 _MAX_RECORD = 1 << 26  # bytes; a record's parts are all bounded far below
 _LEFT_OVER = 3600  # seconds after which a temporary file's writer is taken for dead
-_UNSAFE = re.compile(r"[^\w.+=-]+")
+_UNSAFE = re.compile(rf"(?:[^\w.+=-]|{INVISIBLE})+")
 
 
 class Store:
@@ -229,7 +229,8 @@ def _encoded(record: Record) -> bytes:
     except (TypeError, ValueError) as error:
         name = plain(record.submission.name)
         raise StoreError(f"the record of {name} (seed {record.seed}) cannot be stored: {error}") from error
-    return msgspec.json.format(msgspec.json.encode(checked, order="deterministic"), indent=2) + b"\n"
+    compact = msgspec.json.encode(checked, order="deterministic")
+    return plain_json(msgspec.json.format(compact, indent=2)) + b"\n"
 
 
 def _plain_number(value: Any) -> Any:

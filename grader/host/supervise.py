@@ -211,7 +211,7 @@ class Supervisor:
         started = time.monotonic()
         limit = attempt.trial.limits.load
         try:
-            return worker.wait(Ready, lambda: started + limit, lambda _: None, self._cancelled)
+            ready = worker.wait(Ready, lambda: started + limit, lambda _: None, self._cancelled)
         except Timeout:
             raise PhaseEnded(
                 Status.TIMEOUT,
@@ -221,6 +221,9 @@ class Supervisor:
         finally:
             if first:
                 attempt.load_seconds = time.monotonic() - started
+        if refused := attempt.trial.limits.too_many(ready.model.parameters):  # its worker should have said so
+            raise PhaseEnded(Status.INVALID, refused)
+        return ready
 
     def _progress(self, attempt: Attempt, progress: Progress) -> None:
         attempt.last_point = progress.point
@@ -345,7 +348,10 @@ def _result(fd: int, shape: tuple[int, ...]) -> npt.NDArray[np.float32]:
 
 def _check_size(size: int, told: int, limit: int) -> None:
     if size > limit:
-        raise PhaseEnded(Status.VIOLATION, f"the weights take {size} bytes; {limit} are allowed")
+        raise PhaseEnded(
+            Status.VIOLATION,
+            f"the weights take {size:,} bytes, at most {limit:,} are allowed (limits.weights)",
+        )
     if size == 0 or size != told:
         raise PhaseEnded(
             Status.VIOLATION,

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from grader.contract.errors import UsageError
+from grader.contract.size import parse_size
 from grader.contract.text import did_you_mean, plain
 
 _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 _Seconds = Annotated[float | None, Field(gt=0, description="a number of seconds above zero")]
-_Bytes = Annotated[int | None, Field(gt=0, description="a whole number of bytes above zero")]
+_MOST = 2**53  # a count that every reader of JSON and every limit of the system can hold
+_Bytes = Annotated[
+    int | None,
+    BeforeValidator(lambda value: parse_size(value) if isinstance(value, str) else value),
+    Field(gt=0, le=_MOST, description='a number of bytes above zero, or a text like "512 MiB"'),
+]
 
 
 class LimitsTable(BaseModel):
@@ -29,7 +35,7 @@ class LimitsTable(BaseModel):
     memory: _Bytes = None
     scratch: _Bytes = None
     submission: _Bytes = None
-    parameters: Annotated[int | None, Field(gt=0, description="a whole number above zero")] = None
+    parameters: Annotated[int | None, Field(gt=0, le=_MOST, description="a whole number above zero")] = None
 
 
 class Table(BaseModel):

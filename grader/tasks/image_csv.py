@@ -27,7 +27,8 @@ from grader import hookimpl
 from grader.contract.budget import Budget
 from grader.contract.errors import TaskUnavailable, UsageError
 from grader.contract.task import Arrays, DataPlaces, Task, TaskDefinition, TaskTables
-from grader.tasks.labels import Row, class_names, read_rows, target
+from grader.contract.text import one_line, plain
+from grader.tasks.labels import MAX_LABEL, Row, class_names, read_rows, target
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,6 +48,7 @@ def grader_register_tasks(tables: TaskTables) -> Sequence[TaskDefinition]:
 
 _Side = Annotated[int, msgspec.Meta(gt=0, le=4096)]
 _Name = Annotated[str, msgspec.Meta(min_length=1)]
+_Class = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_LABEL)]
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +57,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     family: str
     labels: _Name
     images: _Name
-    classes: tuple[_Name, ...] = ()
+    classes: tuple[_Class, ...] = ()
     test_labels: _Name | None = None
     test_images: _Name | None = None
     test_fraction: Annotated[float, msgspec.Meta(gt=0, lt=1)] | None = None
@@ -204,9 +206,9 @@ def _pixels(sample: Sample, mode: Literal["L", "RGB"], size: tuple[int, int] | N
                 raise ValueError(f"mode {opened.mode}, more than 8 bits a channel: convert it to 8")
             image = opened.convert(mode)
     except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, struct.error, ...
-        reason = " ".join(str(error).split())
+        image_file, reason = plain(str(sample.file), 500), one_line(str(error))
         raise TaskUnavailable(
-            f"{sample.where}: cannot read the image {sample.file} ({reason}); replace it, or remove the line"
+            f"{sample.where}: cannot read the image {image_file} ({reason}); replace it, or remove the line"
         ) from error
     if size is not None:
         image = image.resize((size[1], size[0]), Image.Resampling.BILINEAR)

@@ -9,6 +9,9 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple, TextIO
 
 from grader.contract.errors import TaskUnavailable
+from grader.contract.text import plain
+
+MAX_LABEL = 100  # characters: class names stand in every record
 
 
 class Row(NamedTuple):
@@ -28,12 +31,12 @@ def read_rows(path: Path, images: Path) -> list[Row]:
             raise TaskUnavailable(f"{row.where}: {row.file.name!r} is there twice, see {seen[row.file]}")
         if not row.file.is_file():
             raise TaskUnavailable(
-                f"{row.where}: no image {row.file}; correct the name, or put the image there"
+                f"{row.where}: no image {plain(str(row.file), 500)}; correct the name, or put the image there"
             )
         seen[row.file] = row.where
         rows.append(row)
     if not rows:
-        raise TaskUnavailable(f"{path} holds no labels; write lines such as 'tshirt1.jpg, 0'")
+        raise TaskUnavailable(f"{plain(str(path))} holds no labels; write lines such as 'tshirt1.jpg, 0'")
     return rows
 
 
@@ -65,7 +68,7 @@ def target(row: Row, classes: Sequence[str]) -> int:
     if not _integer(row.label):
         raise TaskUnavailable(
             f"{row.where}: label {row.label!r} is neither an integer nor a class; the classes are "
-            f"{', '.join(classes)}"
+            f"{plain(', '.join(classes), 300)}"
         )
     if not 0 <= int(row.label) < len(classes):
         raise TaskUnavailable(f"{row.where}: label {row.label} is not from 0 to {len(classes) - 1}")
@@ -73,13 +76,18 @@ def target(row: Row, classes: Sequence[str]) -> int:
 
 
 def _rows(path: Path, images: Path) -> Iterator[Row]:
+    shown = plain(str(path))
     if not images.is_dir():
-        raise TaskUnavailable(f"no folder {images}; set images = ... to the folder of the images of {path}")
+        raise TaskUnavailable(
+            f"no folder {plain(str(images))}; set images = ... to the folder of the images of {shown}"
+        )
     for line, fields in _lines(path):
-        where = f"{path}, line {line}"
+        where = f"{shown}, line {line}"
         if len(fields) != 2:
             raise TaskUnavailable(f"{where}: found {len(fields)} columns; write 'name, label'")
         name, label = fields
+        if len(label) > MAX_LABEL:
+            raise TaskUnavailable(f"{where}: a label of {len(label):,} characters; {MAX_LABEL} are allowed")
         file = images / _safe(name, where)
         if line == 1 and _is_header(name, label, file):
             continue
@@ -91,22 +99,24 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
         with path.open(encoding="utf-8-sig", newline="") as file:
             yield from _fields(path, file)
     except FileNotFoundError:
-        raise TaskUnavailable(f"no label file {path}; set labels = ... to a file of 'name, label'") from None
+        raise TaskUnavailable(
+            f"no label file {plain(str(path))}; set labels = ... to a file of 'name, label'"
+        ) from None
     except UnicodeDecodeError:
-        raise TaskUnavailable(f"{path} is not UTF-8 text; save it as UTF-8") from None
+        raise TaskUnavailable(f"{plain(str(path))} is not UTF-8 text; save it as UTF-8") from None
     except OSError as error:
-        raise TaskUnavailable(f"cannot read the label file {path} ({error.strerror})") from error
+        raise TaskUnavailable(f"cannot read the label file {plain(str(path))} ({error.strerror})") from error
 
 
 def _fields(path: Path, file: TextIO) -> Iterator[tuple[int, list[str]]]:
     # strict: an unbalanced quote would else swallow the lines after it without a word.
-    reader = csv.reader(file, skipinitialspace=True, strict=True)
+    reader, shown = csv.reader(file, skipinitialspace=True, strict=True), plain(str(path))
     try:
         for fields in reader:
             if any(field.strip() for field in fields):
                 yield reader.line_num, [field.strip() for field in fields]
     except csv.Error as error:
-        raise TaskUnavailable(f"{path}, line {reader.line_num}: {error}; mend the quotes") from None
+        raise TaskUnavailable(f"{shown}, line {reader.line_num}: {error}; mend the quotes") from None
 
 
 def _is_header(name: str, label: str, file: Path) -> bool:
@@ -117,7 +127,7 @@ def _is_header(name: str, label: str, file: Path) -> bool:
 def _safe(name: str, where: str) -> PurePosixPath:
     path = PurePosixPath(name)
     if not name or path.is_absolute() or ".." in path.parts or "\0" in name:
-        raise TaskUnavailable(f"{where}: {name!r} leads out of the image folder; name a file below it")
+        raise TaskUnavailable(f"{where}: {name[:300]!r} leads out of the image folder; name a file below it")
     return path
 
 

@@ -21,6 +21,7 @@ from grader.contract.record import Layer, ModelInfo
 from grader.contract.status import Status
 from grader.contract.submission import Submission
 from grader.contract.task import Task
+from grader.contract.text import encodable, plain
 from grader.contract.trial import Trial
 from grader.plugins import submission_manager
 from grader.worker import defaults, guards
@@ -30,6 +31,7 @@ MODULE_NAME = "submission"  # in sys.modules, for pickles and tracebacks; each w
 
 _MAX_STRUCTURE = 20_000  # characters
 _MAX_LAYERS = 500
+_MAX_NAME = 100  # characters of a layer's or class's name
 
 
 class Loaded:
@@ -75,6 +77,8 @@ class Loaded:
 def load(trial: Trial) -> Loaded:
     """Import the submission of a trial. Raises Refused, or whatever its own code raises."""
     guards.no_own_datasets(trial.submission.imports)
+    if not trial.allow_subprocess:
+        guards.no_processes()
     manager = submission_manager()
     module = import_entry(trial.submission)
     try:
@@ -174,10 +178,13 @@ def rehearse(loaded: Loaded, model: nn.Module) -> ModelInfo:
         for handle in handles:
             handle.remove()
     parameters = list(model.parameters())
+    count = sum(p.numel() for p in parameters)
+    if refused := loaded.trial.limits.too_many(count):
+        raise Refused(refused)
     return ModelInfo(
-        parameters=sum(p.numel() for p in parameters),
+        parameters=count,
         trainable=sum(p.numel() for p in parameters if p.requires_grad),
-        structure=repr(model)[:_MAX_STRUCTURE],
+        structure=encodable(repr(model)[:_MAX_STRUCTURE], "utf-8"),
         layers=tuple(layers[:_MAX_LAYERS]),
     )
 
@@ -212,7 +219,9 @@ def _layer_recorder(name: str, layers: list[Layer]) -> Any:
             return
         shape = tuple(output.shape[1:]) if isinstance(output, torch.Tensor) else None
         parameters = sum(p.numel() for p in module.parameters(recurse=False))
-        layers.append(Layer(name=name, kind=type(module).__name__, shape=shape, parameters=parameters))
+        # both are the submission's to choose, and the event that carries 500 of them has an end
+        kind = plain(type(module).__name__, _MAX_NAME)
+        layers.append(Layer(name=plain(name, _MAX_NAME), kind=kind, shape=shape, parameters=parameters))
 
     return record
 

@@ -15,6 +15,7 @@ from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook
 
 from grader.contract.errors import BudgetExhausted
 from grader.contract.events import Confined, Done, Event, Order, Ready, Start
+from grader.contract.text import NAME, plain
 from grader.contract.trial import Trial
 from grader.worker import confine, defaults, guards, weights
 from grader.worker.budget import RunningBudget
@@ -53,7 +54,7 @@ def run_phase(request: bytes, means: confine.Means) -> None:
         _enter(start)
         event = _PHASES[request](start.trial, channel, stage)
     except BaseException as error:  # whatever ends a phase becomes its row
-        event = failure(error, start.trial.submission, stage.doing)
+        event = failure(error, start.trial, stage.doing)
     channel.send(event)
     signal.pause()  # the host has what it needs, and ends this process
 
@@ -160,8 +161,9 @@ def _trained(
         returned = _run_loop(loaded, model, data, budget, progress)
     if isinstance(returned, nn.Module):
         return returned, ()
-    notes = () if returned is None else (f"train returned a {type(returned).__name__}, which was ignored",)
-    return model, notes
+    if returned is None:
+        return model, ()
+    return model, (f"train returned a {plain(type(returned).__name__, NAME)}, which was ignored",)
 
 
 def _run_loop(

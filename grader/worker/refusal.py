@@ -5,16 +5,25 @@ Each becomes one line that its author can act on, with the line of the author's 
 
 from __future__ import annotations
 
+import errno
+import socket
 import traceback
 from pathlib import Path
 
 from grader.contract.events import Failed
+from grader.contract.isolation import LAYERS, Layer
 from grader.contract.status import Status
 from grader.contract.submission import Submission
+from grader.contract.text import encodable
+from grader.contract.trial import Trial
 
 _MAX_REASON = 500  # characters
 _MAX_DETAIL = 8000
 _MAX_FRAMES = 30
+_MAX_CHAIN = 10  # errors behind an error
+
+_FILES = "lets a submission read its own folder and the libraries, and write to its current folder only"
+_SYSTEM = "lets a submission start no processes, open no sockets and signal nobody"
 
 
 class Refused(BaseException):
@@ -25,14 +34,27 @@ class Refused(BaseException):
         self.status = status
 
 
-def failure(error: BaseException, submission: Submission, doing: str) -> Failed:
+class ProcessesOff(PermissionError):
+    """What was asked for would start processes. As where the system forbids it, so that a library that
+    can do without, does: many ask a program about the machine, and shrug.
+    """
+
+    def __init__(self, what: str, instead: str) -> None:
+        remedy = "or run with --allow-subprocess (needs --isolation strict)"
+        super().__init__(errno.EPERM, f"{what}, which are off: {instead}, {remedy}")
+
+    def __str__(self) -> str:
+        return str(self.strerror)
+
+
+def failure(error: BaseException, trial: Trial, doing: str) -> Failed:
     """Return the event for an exception that ended a phase. `doing` says in words what was going on."""
-    frames = own_frames(error, submission)
+    frames = own_frames(error, trial.submission)
     place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
-    status, reason = _judge(error, _text(error), doing)
+    status, reason = _denied(error, trial, doing) or _judge(error, _text(error), doing)
     return Failed(
         status=status,
-        reason=_one_line(reason)[:_MAX_REASON] + _encodable(place),
+        reason=_one_line(reason)[:_MAX_REASON] + encodable(place, "utf-8"),
         detail=_detail(error, frames) if not isinstance(error, Refused) or frames else "",
     )
 
@@ -48,15 +70,48 @@ def _judge(error: BaseException, text: str, doing: str) -> tuple[Status, str]:
     if "out of memory" in text or "can't allocate memory" in text or isinstance(error, MemoryError):
         return Status.OUT_OF_MEMORY, f"out of memory while {doing}: {text}"
     match error:
-        case Refused():
-            return error.status, text
+        case Refused(status=status):
+            return status, text
+        case ProcessesOff():
+            return Status.INVALID, text
         case SystemExit():
             return Status.CRASHED, f"sys.exit({text}) was called while {doing}: return instead"
         case ModuleNotFoundError():
             return Status.INVALID, f"{text}: it is not installed here, and no file of the submission"
-        case ImportError() | SyntaxError():
-            return Status.INVALID, f"{type(error).__name__} while {doing}: {text}"
-    return Status.CRASHED, f"{type(error).__name__} while {doing}" + (f": {text}" if text else "")
+    status = Status.INVALID if isinstance(error, ImportError | SyntaxError) else Status.CRASHED
+    return status, f"{type(error).__name__} while {doing}" + (f": {text}" if text else "")
+
+
+def _denied(error: BaseException, trial: Trial, doing: str) -> tuple[Status, str] | None:
+    """What to say of an error that comes of the confinement; None where it does not.
+
+    Libraries raise errors of their own over the system's: a download fails with a URLError.
+    """
+    if isinstance(error, ProcessesOff):
+        return None
+    for layer, allowed in filter(None, map(_forbidden, _chain(error))):
+        if layer in LAYERS[trial.isolation]:
+            said = f"{type(error).__name__} while {doing}: {_text(error)}"[: _MAX_REASON // 2]
+            return Status.VIOLATION, f"{said}: the confinement {allowed} (isolation {trial.isolation})"
+    return None
+
+
+def _forbidden(error: OSError) -> tuple[Layer, str] | None:
+    """The layer that may have forbidden it, and what that allows. What code raises itself has no number."""
+    if isinstance(error, socket.gaierror):  # a name server is asked over a socket
+        return Layer.SECCOMP, _SYSTEM
+    if not isinstance(error, PermissionError) or error.errno not in {errno.EPERM, errno.EACCES}:
+        return None
+    return (Layer.SECCOMP, _SYSTEM) if error.filename is None else (Layer.LANDLOCK, _FILES)
+
+
+def _chain(error: BaseException | None) -> list[OSError]:
+    """The error and those behind it, as far as they are the system's."""
+    chain: list[OSError] = []
+    while isinstance(error, OSError) and len(chain) < _MAX_CHAIN:
+        chain.append(error)
+        error = error.__cause__ or error.__context__
+    return chain
 
 
 def _text(error: BaseException) -> str:
@@ -69,13 +124,8 @@ def _text(error: BaseException) -> str:
 
 def _detail(error: BaseException, frames: list[traceback.FrameSummary]) -> str:
     lines = traceback.format_list(frames) + traceback.format_exception_only(error)
-    return _encodable("".join(lines)[-_MAX_DETAIL:])
+    return encodable("".join(lines)[-_MAX_DETAIL:], "utf-8")
 
 
 def _one_line(text: str) -> str:
-    return _encodable(" ".join(text.split()))
-
-
-def _encodable(text: str) -> str:
-    """Return the text with lone surrogates written out: events travel as UTF-8, which has none."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    return encodable(" ".join(text.split()), "utf-8")  # events travel as UTF-8, which has no lone surrogates

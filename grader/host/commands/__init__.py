@@ -7,6 +7,9 @@ import sys
 
 import click
 
+_LONGEST = 2000  # characters of a line of an error
+_LINES = 50
+
 WIDE = 200  # cells, where there is no terminal to fit into: a pipe, a log
 
 
@@ -16,6 +19,14 @@ def say(text: str, *, err: bool = False) -> None:
 
     stream = sys.stderr if err else sys.stdout
     click.echo(encodable(text, stream.encoding or "utf-8"), err=err)
+
+
+def complain(text: str) -> None:
+    """Print an error on stderr. It may quote anything, so what does not print is written out here."""
+    from grader.contract.text import block
+
+    lines = block(text, _LONGEST).split("\n")
+    say("\n".join(lines[-_LINES:]), err=True)
 
 
 def terminal_width() -> int:

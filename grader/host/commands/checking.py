@@ -8,6 +8,7 @@ import click
 
 from grader import hookimpl
 from grader.contract.text import plain
+from grader.host.commands import say
 from grader.host.commands.running import session_options
 
 if TYPE_CHECKING:
@@ -44,16 +45,16 @@ def check(ctx: click.Context, /, **wishes: Any) -> None:
     session = Session(make_config(**wishes), manager, keep=False)
     records = session.run()
     for (trial, findings), record in zip(checker.findings, records, strict=True):
-        click.echo(f"{plain(trial.node_id)}")
+        say(f"{plain(trial.node_id)}")
         for finding in findings:
             _show(finding)
-        click.echo(f"  {estimate(trial, record)}")
+        say(f"  {estimate(trial, record)}")
         for note in record.notes:
-            click.echo(f"  note: {plain(note)}")
+            say(f"  note: {plain(note)}")
     ctx.exit(2 if session.interrupted else int(not checker.passed))
 
 
 def _show(finding: Finding) -> None:
     mark, colour = _MARKS[finding.passed]
     said = f": {plain(finding.said)}" if finding.said else ""
-    click.echo(f"  {click.style(f'{mark:6}', fg=colour)} {finding.rule}{said}")
+    say(f"  {click.style(f'{mark:6}', fg=colour)} {finding.rule}{said}")

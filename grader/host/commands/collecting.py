@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from grader import hookimpl
+from grader.host.commands import say
 
 if TYPE_CHECKING:
     from grader.contract.submission import Submission
@@ -30,9 +31,9 @@ def list_submissions(context: click.Context, paths: Sequence[str]) -> None:
 
     config = make_config(paths=paths)
     submissions = collect(config, context.obj)
-    click.echo(_table(submissions))
+    say(_table(submissions))
     for line in _remarks(submissions):
-        click.echo(line)
+        say(line)
     context.exit(1 if any(each.problem for each in submissions) else 0)
 
 
@@ -49,7 +50,7 @@ def new(name: str) -> None:
     cwd = Path.cwd()
     path = new_submission(name, root=make_config().root, cwd=cwd)
     shown = path.relative_to(cwd) if path.is_relative_to(cwd) else path
-    click.echo(f"wrote {plain(str(shown))}; train it with `grader run {plain(str(shown))}`")
+    say(f"wrote {plain(str(shown))}; train it with `grader run {plain(str(shown))}`")
 
 
 def _table(submissions: Sequence[Submission]) -> str:

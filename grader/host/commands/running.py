@@ -95,7 +95,7 @@ def _conclude(session: Session, console: Any) -> None:
         say(f"grader: warning: {problem}", err=True)
     console.summary(session.records, interrupted=session.interrupted, stopped_early=session.stopped_early)
     if session.interrupted:
-        click.echo("interrupted: what had ended is kept; run it again, or choose the rest with -k", err=True)
+        say("interrupted: what had ended is kept; run it again, or choose the rest with -k", err=True)
 
 
 def _show_tables(session: Session) -> None:

@@ -15,6 +15,7 @@ One object: `schema` (1; raised when a reader would misread a newer form), `grad
 - `superseded` (name to number of records of older digests), `reruns`, `devices`, `torch`, `alongside`.
 
 Fractions are 0 to 1, times in seconds, sizes in bytes. Text is as submissions wrote it: escape it.
+(What does not print is escaped in the file, as JSON has it: reading gives it back.)
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from pathlib import Path
 import msgspec
 
 from grader import hookimpl
+from grader.contract.text import plain_json
 from grader.host.files import replace
 from grader.host.rank import Standings, Table
 
@@ -49,4 +51,4 @@ def grader_write_leaderboard(standings: Standings, directory: Path) -> list[Path
 def document(standings: Standings) -> bytes:
     """The file's bytes."""
     compact = msgspec.json.encode(Leaderboard(tables=standings.tables), order="deterministic")
-    return msgspec.json.format(compact, indent=2) + b"\n"
+    return plain_json(msgspec.json.format(compact, indent=2)) + b"\n"
