@@ -388,7 +388,18 @@ def check_markup(readme: str) -> None:
     bare = re.sub(r"\\.", "", readme)
     for markup in ("<", "](", "![", "{{", "{%", "://", "www.", "me@", "~~", "$", "[^"):
         assert markup not in bare, markup
-    lines = ("#", "|", "- Seed ", "- On ", "Trained on ", "Budget ", "Data `", "Failures:", "Notes:")
+    lines = (
+        "#",
+        "|",
+        "- Seed ",
+        "- On ",
+        "Trained on ",
+        "Budget ",
+        "Data `",
+        "At this isolation ",
+        "Failures:",
+        "Notes:",
+    )
     tables = readme[readme.index("\n## ") : readme.index("## How to read")].split("\n")
     assert all(line.startswith(lines) for line in tables if line)
 

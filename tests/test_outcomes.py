@@ -238,6 +238,15 @@ BAD = {
         TRAIN,
         ("descriptor 3",),
     ),
+    "our_fault_on_3.py": Case(
+        loop(
+            'said = b\'{"type":"failed","status":"harness_error","reason":"not me"}\\n\'\n'
+            "import os, time; os.write(3, said); time.sleep(1)"
+        ),
+        VIOLATION,
+        TRAIN,
+        ("not me",),
+    ),
     "done_on_3.py": Case(
         loop('import os, time; os.write(3, b\'{"type":"done"}\\n\'); time.sleep(1)'),
         VIOLATION,

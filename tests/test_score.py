@@ -344,7 +344,7 @@ def test_what_a_forged_event_tells_is_bounded_and_on_one_line_in_the_record() ->
     model = ModelInfo(parameters=1, trainable=1, structure=text, layers=(layer,) * 2000)
     made = attempt(
         status=Status.CRASHED, reason=text, detail=text, notes=[text] * 1000,
-        ready=Ready(model=model, isolation="rlimit"),
+        ready=Ready(model=model),
     )  # fmt: skip
     record = scored(made, labels(10, 10))
     assert len(msgspec.json.encode(record)) < 300_000

@@ -91,7 +91,10 @@ class Exited(msgspec.Struct, frozen=True, tag="exited"):
 
 
 class Confined(msgspec.Struct, frozen=True, tag="confined"):
-    """All layers hold. Sent before any submitted byte is read, so this one is no claim."""
+    """All layers hold and the device works. Sent before any submitted byte is read: this one is no claim.
+
+    What ends a worker before it is our trouble; what ends it afterwards is the submission's.
+    """
 
 
 class Ready(msgspec.Struct, frozen=True, tag="ready", kw_only=True):

@@ -152,9 +152,14 @@ class WorkerProcess:
         elif isinstance(event, Progress):
             on_progress(event)
         elif isinstance(event, Failed):
-            raise PhaseEnded(event.status, event.reason, event.detail)
+            raise PhaseEnded(self._status_of(event), event.reason, event.detail)
         else:
             raise _malformed(f"sent '{type(event).__name__}' out of turn")
+
+    def _status_of(self, event: Failed) -> Status:
+        """A submission that could call its failure ours would be rid of a seed that it does not like."""
+        ours = event.status is Status.HARNESS_ERROR
+        return Status.VIOLATION if ours and self._confined else event.status
 
     def _poll(self, seconds: float) -> None:
         if not self._selector.get_map():

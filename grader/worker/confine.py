@@ -142,10 +142,7 @@ def _own_rules(plan: Plan) -> Iterator[Rule]:
 
 
 def _of_submission(submission: Submission) -> Iterator[tuple[str, int]]:
-    """A folder of its own whole; of a folder that it shares with others its files, and the names."""
-    if submission.package:
-        yield submission.path, landlock.READ
-        return
+    """Its files, as the digest covers them, and the names of what lies beside them."""
     yield submission.folder, landlock.READ_DIR  # import looks for the files by listing it
     for name in submission.files:
         yield str(Path(submission.folder, name)), landlock.READ_FILE

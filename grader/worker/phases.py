@@ -39,7 +39,7 @@ class Stage:
     """What the worker is doing just now, for the line that says where it failed."""
 
     def __init__(self) -> None:
-        self.doing = "loading"
+        self.doing = "starting the device"
 
 
 def run_phase(request: bytes, means: confine.Means) -> None:
@@ -47,11 +47,11 @@ def run_phase(request: bytes, means: confine.Means) -> None:
     channel = Channel(socket.socket(fileno=confine.CHANNEL_FD))
     start, _ = channel.receive(Start)
     confine.confine(confine.plan_of(start), means)
-    channel.send(Confined())
     stage = Stage()
     event: Event
     try:
         _enter(start)
+        channel.send(Confined())
         event = _PHASES[request](start.trial, channel, stage)
     except BaseException as error:  # whatever ends a phase becomes its row
         event = failure(error, start.trial, stage.doing)
@@ -131,11 +131,10 @@ def _enter(start: Start) -> None:
     for name in ("TMPDIR", "HOME", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR"):
         os.environ[name] = start.scratch
     seed_everything(start.trial)
+    device_of(start.trial)
 
 
 def _loaded(trial: Trial, channel: Channel, stage: Stage) -> tuple[Loaded, nn.Module]:
-    stage.doing = "starting the device"
-    device_of(trial)
     with guards.no_training_yet():
         stage.doing = "importing the submission"
         loaded = load(trial)

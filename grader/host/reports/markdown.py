@@ -90,7 +90,7 @@ def _described(table: Table) -> str:
         f"Data `{_hex(key.digest)}`, rules {key.rules}.",
     ]
     if opening := openings(key.isolation):
-        facts.append(f"**At this isolation {opening}**: compare these rows with each other only.")
+        facts.append(f"At this isolation {opening}: compare these rows with each other only.")
     if table.alongside:
         facts.append(f"Up to {table.alongside} other trials ran beside one of these.")
     return "\n".join(facts)
