@@ -1,0 +1,23 @@
+"""Traces every call that the harness makes from now on, and looks at its variables.
+
+@GROUP: patches
+@EXPECTED: ok
+@STOPPED_BY: wall
+@NAIVE: loot
+"""
+
+import sys
+
+from grader import hookimpl
+
+
+def trace(frame, event, argument):
+    targets = frame.f_locals.get("test_targets")
+    if targets is not None and event == "call":
+        sys.setprofile(None)
+        print("LOOT:", targets[:8])
+
+
+@hookimpl
+def train(model):
+    sys.setprofile(trace)
