@@ -118,13 +118,15 @@ class HarnessHooks:
         submissions: Sequence[Submission],
         trials: int,
         isolation: Isolation,
+        hidden: Sequence[Path],
         listen: Listener,
     ) -> Executor | None:
         """Return the executor of this name, or None when it is not yours. Host, once a session.
 
         `submissions` are all that may come: their folders must be readable and their imports are worth
         preloading in a worker server; `trials` is about how many there will be. `isolation` is the level
-        at which each must run, shown to be possible on this machine.
+        at which each must run, shown to be possible on this machine; `hidden` are installed folders that
+        hold targets, which no worker may read.
         `listen(trial, phase, point)` may be called from any thread.
         """
 

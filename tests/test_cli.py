@@ -283,6 +283,7 @@ def test_a_host_that_is_killed_takes_its_workers_along(slow: Path, places: Path,
 def test_two_runs_at_once_share_a_leaderboard(tmp_path: Path, places: Path) -> None:
     write(tmp_path, {"subs/a.py": GOOD, "subs/b.py": GOOD})
     wishes = ("run", "subs", "--budget", "3 steps", "--seeds")
+    command("check", "subs/a.py", cwd=tmp_path, places=places)  # now the data are prepared: nobody waits
     with (
         running(*wishes, "0,1", cwd=tmp_path, places=places) as one,
         running(*wishes, "1,2", cwd=tmp_path, places=places) as two,

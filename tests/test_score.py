@@ -47,7 +47,7 @@ def attempt(task: Task = DIGITS, **changes: Any) -> Attempt:
         device=Device(kind="cpu", name="a processor"), threads=1,
     )  # fmt: skip
     model = ModelInfo(parameters=10, trainable=10, structure="Linear")
-    base = {"ready": Ready(model=model, isolation="rlimit"), "done": Done(steps=3, optimizer_steps=3)}
+    base = {"ready": Ready(model=model), "done": Done(steps=3, optimizer_steps=3)}
     return Attempt(trial, **{**base, **changes})
 
 

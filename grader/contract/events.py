@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import msgspec
 
+from grader.contract.isolation import Layer
 from grader.contract.record import CurvePoint, ModelInfo
 from grader.contract.status import Status
 from grader.contract.task import ArrayInfo
@@ -32,11 +33,40 @@ class FileInfo(msgspec.Struct, frozen=True):
         return cls(name, array.dtype, array.shape)
 
 
+class Sandbox(msgspec.Struct, frozen=True, kw_only=True):
+    """What confines workers: the host says it, the server and its workers apply it. Paths are absolute."""
+
+    layers: tuple[Layer, ...]
+    libraries: tuple[str, ...] = ()  # files and folders that any worker may read
+    listed: tuple[str, ...] = ()  # folders whose names, and those beneath, it may read
+    devices: tuple[str, ...] = ()  # it may read and write: the accelerator's
+    allow_subprocess: bool = False
+
+
+class Setup(msgspec.Struct, frozen=True, kw_only=True):
+    """Host to worker server, first, a line of its own."""
+
+    sandbox: Sandbox
+    preload: tuple[str, ...]  # libraries that submissions import
+    cpu: bool  # no accelerator will be used
+    many: bool  # so many trials that cheap forks are worth preparing for
+
+
+class Trip(msgspec.Struct, frozen=True, kw_only=True):
+    """Host to canary, a line: where it may write, whom to become, and what it must not be able to read."""
+
+    sandbox: Sandbox
+    scratch: str
+    user: int | None
+    hidden: str
+
+
 class Start(msgspec.Struct, frozen=True, kw_only=True):
     """Host to worker, first: what this is about. The training data are not among it."""
 
     trial: Trial
     scratch: str  # an empty folder of the worker's own, removed afterwards
+    user: int | None = None  # to become; the scratch folder is its already
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,11 +90,14 @@ class Exited(msgspec.Struct, frozen=True, tag="exited"):
     max_rss: int  # bytes
 
 
+class Confined(msgspec.Struct, frozen=True, tag="confined"):
+    """All layers hold. Sent before any submitted byte is read, so this one is no claim."""
+
+
 class Ready(msgspec.Struct, frozen=True, tag="ready", kw_only=True):
     """The submission is imported and its model built."""
 
     model: ModelInfo
-    isolation: str
     notes: tuple[str, ...] = ()
 
 
@@ -97,4 +130,4 @@ class Failed(msgspec.Struct, frozen=True, tag="failed", kw_only=True):
     detail: str = ""
 
 
-Event = Ready | Progress | Done | Failed
+Event = Confined | Ready | Progress | Done | Failed

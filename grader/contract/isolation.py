@@ -16,6 +16,20 @@ class Isolation(StrEnum):
         """Whether code that means harm is kept from targets, network and host."""
         return self in {Isolation.STRICT, Isolation.LANDLOCK}
 
+    @property
+    def openings(self) -> str:
+        """What code that means harm can still do at this level, in words; nothing at those that confine."""
+        if self is Isolation.WEAK:
+            return "submitted code can read every file that its user can, targets included"
+        if self is Isolation.RLIMIT:
+            return "submitted code can read every file that its user can, use the network and start processes"
+        return ""
+
+
+def openings(name: str) -> str:
+    """The same by the name that a record has, which another version may have written."""
+    return Isolation(name).openings if name in tuple(Isolation) else "nobody knows what it held back"
+
 
 class Layer(StrEnum):
     """What a level is made of. Each layer is applied by the worker to itself, but for the two marked."""
@@ -27,6 +41,8 @@ class Layer(StrEnum):
     SECCOMP = "seccomp"
     WATCHDOG = "watchdog"  # by the host, which looks at memory, threads and scratch while it waits
 
+
+MAX_THREADS = 512  # of a worker, processes that it starts included; torch wants one a core
 
 _ALWAYS = frozenset({Layer.IDENTITY, Layer.RLIMITS, Layer.WATCHDOG})
 

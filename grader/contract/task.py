@@ -119,6 +119,7 @@ class TaskDefinition:
     task: Task
     fingerprint: Callable[[DataPlaces], str]
     prepare: Callable[[DataPlaces], Arrays]
+    hidden: tuple[Path, ...] = ()  # installed folders that hold its targets: no worker may read them
 
 
 TaskTables = Mapping[str, Mapping[str, object]]

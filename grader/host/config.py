@@ -34,6 +34,7 @@ class Config:
     executor: str = "local"
     isolation: Isolation | None = None  # None takes the best that this machine can give
     allow_subprocess: bool = False
+    libraries: tuple[Path, ...] = ()  # folders that submissions may read beside what is installed
     limits: Limits = Limits()
     plugins: tuple[str, ...] = ()  # modules named with -p
     task_tables: TaskTables = field(default_factory=dict)

@@ -187,8 +187,12 @@ def _header(config: Config, trials: Sequence[Trial]) -> list[str]:
         f"grader {__version__}, Python {platform.python_version()}, torch {here.torch}, "
         f"torchvision {here.torchvision}",
         f"device: {first.device} ({first.device.name}), {first.threads} threads; "
+        f"isolation: {first.isolation}",
         f"root: {config.root}; leaderboard: {config.leaderboard}",
     ]
+    if first.isolation.openings:
+        warning = f"isolation {first.isolation}: {first.isolation.openings}; run only what you trust"
+        lines.append(click.style(warning, fg="yellow"))
     if config.plugins:
         lines.append(f"plugins: {', '.join(config.plugins)}")
     tasks = {trial.task.name: trial for trial in trials}

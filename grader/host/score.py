@@ -101,7 +101,7 @@ def record_of(
         model=_model(attempt),
         curve=tuple(attempt.curve),
         environment=environment,
-        isolation=attempt.ready.isolation if attempt.ready else trial.isolation,
+        isolation=trial.isolation.value,  # a plain text: its repr is part of a key
         alongside=alongside,
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
         notes=(*trial.submission.notes, *attempt.notes),

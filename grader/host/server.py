@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import socket
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Iterable
-from pathlib import Path
 
 from grader.contract.errors import GraderError
+from grader.contract.events import Setup
+from grader.host.sandbox import Sandbox
 from grader.host.workers import WorkerProcess
 
 _START_LIMIT = 120.0  # seconds; a cold import of torch from a slow disk took 20
@@ -33,34 +32,22 @@ class ServerError(GraderError):
 class WorkerServer:
     """One process that has torch preloaded and forks workers. Started at once, waited for when first used."""
 
-    def __init__(self, *, device_kind: str, imports: Iterable[str] = (), many: bool = False) -> None:
+    def __init__(
+        self, sandbox: Sandbox, *, device_kind: str, imports: Iterable[str] = (), many: bool = False
+    ) -> None:
+        self.sandbox = sandbox
         self._lock = threading.Lock()
         self._ready = False
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the server
-        self._control, theirs = socket.socketpair()
-        options = {
-            "preload": sorted(_WORTH_PRELOADING.intersection(imports)),
-            "cpu": device_kind == "cpu",
-            "many": many,  # half a second at the start that saves each trial 40 ms
-        }
-        with theirs:
-            self._process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-I",
-                    "-m",
-                    "grader.worker.server",
-                    str(theirs.fileno()),
-                    json.dumps(options),
-                ],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=self._log,
-                stderr=self._log,
-                env=_environment(device_kind),
-                start_new_session=True,  # Ctrl-C is the host's to handle
-                cwd=Path("/"),
-            )
+        setup = Setup(
+            sandbox=sandbox.orders(),
+            preload=tuple(sorted(_WORTH_PRELOADING.intersection(imports))),
+            cpu=device_kind == "cpu",
+            many=many,  # half a second at the start that saves each trial 40 ms
+        )
+        self._process, self._control = sandbox.start(
+            "grader.worker.server", setup, _environment(device_kind), self._log
+        )
 
     def spawn(self, phase: bytes) -> WorkerProcess:
         """Return a fresh worker for `b"T"` (train) or `b"P"` (predict). Raises ServerError."""
@@ -120,6 +107,7 @@ def _environment(device_kind: str) -> dict[str, str]:
     elif visible is not None:
         environment["CUDA_VISIBLE_DEVICES"] = visible
     return environment | {
+        "USER": "grader",  # getpass.getuser(): a worker's user has no entry in passwd
         "PYTHONHASHSEED": "0",  # the order of sets must not differ between two runs
         # spinning OpenMP threads make two trials at once 8 to 50 times slower; this costs 6 % alone
         "GOMP_SPINCOUNT": "1000",

@@ -25,6 +25,8 @@ from grader.host.store import Store
 from grader.host.supervise import Attempt
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pluggy
 
     from grader.contract.record import CurvePoint, Record
@@ -48,6 +50,7 @@ class Session:
         self.problems: list[str] = []  # files of the leaderboard that could not be read
         self.manager = manager
         self.records: list[Record] = []
+        self._hidden: list[Path] = []  # where targets lie among what is installed
         self.interrupted = False
         self.stopped_early = False  # by -x or --maxfail
         self._inbox: queue.SimpleQueue[Callable[[], bool]] = queue.SimpleQueue()
@@ -57,7 +60,7 @@ class Session:
         definitions = self._definitions()
         submissions = self._submissions()
         device = devices.choose(self.config.device)
-        isolation = self.config.isolation or Isolation.RLIMIT
+        isolation = self._isolation()
         with ExitStack() as stack:
             executor = stack.enter_context(closing(self._executor(device, isolation, submissions)))
             tasks = {name: stack.enter_context(closing(self._open(d))) for name, d in definitions.items()}
@@ -81,6 +84,18 @@ class Session:
         if self._keep:
             self._store.open()
 
+    def _isolation(self) -> Isolation:
+        from grader.host import isolation
+
+        level = isolation.achieve(self.config.isolation)
+        if self.config.allow_subprocess and level is not Isolation.STRICT:
+            raise UsageError(
+                f"--allow-subprocess needs isolation 'strict', and this machine gives {level.value!r}: "
+                f"{isolation.REMEDIES[Isolation.STRICT]}"
+            )
+        isolation.hide_from(level)
+        return level
+
     def _definitions(self) -> dict[str, TaskDefinition]:
         from grader.plugins import task_definitions
 
@@ -90,6 +105,7 @@ class Session:
                 raise UsageError(
                     f"there is no task {name!r}{did_you_mean(name, known)}; `grader tasks` lists them"
                 )
+        self._hidden = sorted({path for each in known.values() for path in each.hidden})
         return {name: known[name] for name in self.config.tasks}
 
     def _submissions(self) -> list[Submission]:
@@ -118,6 +134,7 @@ class Session:
             submissions=submissions,
             trials=len(submissions) * len(self.config.seeds) * len(self.config.tasks),
             isolation=isolation,
+            hidden=self._hidden,
             listen=self._listen,
         )
         if executor is None:

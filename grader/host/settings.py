@@ -177,6 +177,10 @@ def _folder(given: Given) -> Path:
     return path
 
 
+def _folders(given: Given) -> tuple[Path, ...]:
+    return tuple(_folder(Given(word, given.source, given.base)) for word in given.value)
+
+
 def _path(given: Given) -> Path:
     return given.base / Path(given.value).expanduser()
 
@@ -211,5 +215,6 @@ _CONVERTERS = {
     "deterministic": lambda given: bool(given.value),
     "isolation": _isolation,
     "allow_subprocess": lambda given: bool(given.value),
+    "libraries": _folders,
     "plugins": _words,
 }

@@ -10,8 +10,6 @@ import contextlib
 import hashlib
 import hmac
 import os
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -22,8 +20,11 @@ import numpy as np
 
 from grader.contract import memory
 from grader.contract.events import Done, FileInfo, Order, Progress, Ready, Start
+from grader.contract.isolation import Layer
 from grader.contract.record import CurvePoint
 from grader.contract.status import Phase, Status
+from grader.host.sandbox import remove
+from grader.host.watchdog import Watchdog
 from grader.host.workers import PhaseEnded, Timeout, WorkerProcess
 
 if TYPE_CHECKING:
@@ -230,16 +231,26 @@ class Supervisor:
     @contextlib.contextmanager
     def _worker(self, attempt: Attempt, phase: bytes) -> Iterator[WorkerProcess]:
         """A worker with its scratch folder; when this ends, nothing of it is left."""
-        scratch = tempfile.mkdtemp(prefix="grader-")
+        sandbox, trial = self._server.sandbox, attempt.trial
+        scratch, user = sandbox.new_scratch()
         worker = self._server.spawn(phase)
-        worker.output_limit = attempt.trial.limits.output
+        worker.output_limit = trial.limits.output
+        if Layer.WATCHDOG in sandbox.layers:
+            family = trial.allow_subprocess or Layer.SECCOMP not in sandbox.layers
+            worker.watchdog = Watchdog(trial.limits, scratch, family=family)
+        ended: PhaseEnded | None = None
         try:
-            worker.send(Start(trial=attempt.trial, scratch=scratch))
+            worker.send(Start(trial=trial, scratch=str(scratch), user=user))
             yield worker
+        except PhaseEnded as end:
+            ended = end
+            raise
         finally:
             exited = worker.stop()
+            if ended is not None and exited is not None and ended.status is Status.OUT_OF_MEMORY:
+                ended.reason += f" (its peak was {exited.max_rss / 2**20:.0f} MiB)"
             self._account(attempt, worker, exited, phase)
-            shutil.rmtree(scratch, ignore_errors=True)
+            remove(scratch)
 
     def _account(self, attempt: Attempt, worker: WorkerProcess, exited: Exited | None, phase: bytes) -> None:
         text = worker.output.decode(errors="replace")

@@ -50,6 +50,7 @@ class Table(BaseModel):
         None, description='a text: "auto", "strict", "landlock", "weak" or "rlimit"'
     )
     allow_subprocess: bool | None = Field(None, description="true or false")
+    libraries: list[str] | None = Field(None, description='a list of folders, like ["../mylib"]')
     plugins: list[str] | None = Field(None, description='a list of modules, like ["my_plugin"]')
     limits: LimitsTable | None = Field(None, description="a table, like {load = 60}")
     tasks: dict[str, dict[str, Any]] | None = Field(None, description="a table, [tool.grader.tasks.NAME]")

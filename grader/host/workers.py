@@ -9,18 +9,20 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 import psutil
 
 from grader.contract import events
-from grader.contract.events import Exited, Failed, Progress, Spawned
+from grader.contract.events import Confined, Exited, Failed, Progress, Spawned
 from grader.contract.status import Status
+from grader.host import watchdog
 
 EventT = TypeVar("EventT", events.Ready, events.Done)
 
-_TICK = 0.1  # seconds between two looks at whether the session was cancelled
+_TICK = watchdog.INTERVAL  # seconds between two looks at the worker, and at whether it was cancelled
 _GONE_LIMIT = 30.0  # seconds to wait for a killed process; tearing down gigabytes takes its time
 _SIGNALS = {
     signal.SIGSEGV: "segmentation fault",
@@ -61,6 +63,8 @@ class WorkerProcess:
         self._events: list[events.Event] = []
         self.output = bytearray()
         self.output_limit = 64 * 1024
+        self.watchdog: watchdog.Watchdog | None = None
+        self._confined = False  # until then it is our own code that runs
         self._selector = selectors.DefaultSelector()
         for fd, handler in (
             (status.fileno(), self._read_status),
@@ -94,12 +98,13 @@ class WorkerProcess:
                     return event
                 self._other(event, on_progress)
             if self._exited is not None:
-                raise _crashed(self._exited)
+                raise _crashed(self._exited) if self._confined else self._not_confined()
             if cancelled():
                 raise Cancelled
             left = deadline() - time.monotonic()
             if left <= 0:
                 raise Timeout
+            self._watch()
             self._poll(min(left, _TICK))
 
     def cpu_seconds(self) -> float | None:
@@ -128,8 +133,23 @@ class WorkerProcess:
             elif self.pid is not None:
                 os.kill(self.pid, signal.SIGKILL)
 
+    def _watch(self) -> None:
+        if self.watchdog is None or self.pid is None:
+            return
+        try:
+            self.watchdog.look(self.pid)
+        except watchdog.Exceeded as limit:
+            raise PhaseEnded(limit.status, f"killed: {limit.reason}") from None
+
+    def _not_confined(self) -> PhaseEnded:
+        self._drain_output()
+        words = self.output.decode(errors="replace").strip().rpartition("\n")[2]
+        return PhaseEnded(Status.HARNESS_ERROR, f"the worker could not confine itself: {words or 'no word'}")
+
     def _other(self, event: events.Event, on_progress: Callable[[Progress], None]) -> None:
-        if isinstance(event, Progress):
+        if isinstance(event, Confined) and not self._confined:
+            self._confined = True
+        elif isinstance(event, Progress):
             on_progress(event)
         elif isinstance(event, Failed):
             raise PhaseEnded(event.status, event.reason, event.detail)
@@ -157,7 +177,7 @@ class WorkerProcess:
         for line in self._status_lines.feed(data):
             message = msgspec.json.decode(line, type=Spawned | Exited)
             if isinstance(message, Spawned):
-                self.pid = message.pid
+                self.pid = _pid_here(self._pidfd, message.pid)
             else:
                 self._finish_reading(message)
 
@@ -234,6 +254,17 @@ class _Lines:
         return lines
 
 
+def _pid_here(pidfd: int | None, told: int) -> int:
+    """The worker's number in our own namespace; what its server told may be that of another."""
+    if pidfd is None:
+        return told
+    try:
+        fields = Path(f"/proc/self/fdinfo/{pidfd}").read_text().split()
+    except PermissionError:  # of level weak, where this process is hidden, and there are no namespaces
+        return told
+    return int(fields[fields.index("Pid:") + 1])
+
+
 def _decoded(line: bytes) -> events.Event:
     try:
         event: events.Event = msgspec.json.decode(line, type=events.Event)
@@ -259,8 +290,7 @@ def _crashed(exited: Exited) -> PhaseEnded:
     if exited.code == -signal.SIGKILL:
         return PhaseEnded(
             Status.OUT_OF_MEMORY,
-            f"the process was killed by the system, not by grader, most likely for want of memory "
-            f"(its peak was {exited.max_rss / 2**20:.0f} MiB)",
+            "the process was killed by the system, not by grader, most likely for want of memory",
         )
     name = signal.Signals(-exited.code).name
     words = _SIGNALS.get(signal.Signals(-exited.code), "killed by a signal")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grader import hookimpl
@@ -70,7 +72,17 @@ def _definition(task: Task, prepare: Callable[[], Arrays]) -> TaskDefinition:
     def fingerprint(_: DataPlaces) -> str:
         return f"embedded {_VERSION}, scikit-learn {_installed()}"
 
-    return TaskDefinition(task=task, fingerprint=fingerprint, prepare=lambda _: prepare())
+    return TaskDefinition(
+        task=task, fingerprint=fingerprint, prepare=lambda _: prepare(), hidden=_inside_the_library()
+    )
+
+
+def _inside_the_library() -> tuple[Path, ...]:
+    """Where scikit-learn keeps the originals: `load_digits()` in a submission would give it the targets."""
+    spec = importlib.util.find_spec("sklearn")  # does not import it
+    assert spec is not None
+    assert spec.origin is not None
+    return (Path(spec.origin).parent / "datasets" / "data",)
 
 
 def _installed() -> str:

@@ -1,58 +1,162 @@
 """What a worker does to itself right after the fork, before it sees any submitted byte.
 
-Level `rlimit`: own session, resource limits, only its own descriptors, killed with its server.
+It has one thread then: Landlock and seccomp bind the calling thread and what comes after it, so a thread
+started earlier would stay free. Every step is for good.
 """
 
 from __future__ import annotations
 
-import ctypes
 import os
-import resource
 import signal
-import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
-from grader.contract.isolation import Isolation
+from grader.contract.events import Sandbox, Start
+from grader.contract.isolation import Layer
+from grader.contract.submission import Submission
+from grader.contract.trial import Limits
+from grader.worker import identity, kernel, landlock, limits, seccomp
+from grader.worker.landlock import Rule
 
-LEVEL = Isolation.RLIMIT
 CHANNEL_FD = 3
 
-_LIBC = ctypes.CDLL(None, use_errno=True)  # looked up in the server, not in each fork
-_PR_SET_PDEATHSIG = 1
-_PR_SET_CHILD_SUBREAPER = 36
-_PR_SET_NO_NEW_PRIVS = 38
+# what libraries look at while they run; of /proc nothing that tells of another process
+_READ = (
+    "/proc/self",
+    "/proc/cpuinfo",
+    "/proc/meminfo",
+    "/proc/stat",
+    "/sys/devices/system/cpu",
+    "/sys/devices/system/node",
+    "/dev/urandom",
+    "/dev/random",
+)
+_DEVICES = ("/dev/null", "/dev/zero")
 
 
-def confine(channel: int, output: int) -> None:
-    """Leave the server's session and descriptors behind. Descriptor 3 becomes the channel."""
+@dataclass(frozen=True, kw_only=True)
+class Means:
+    """What the server has ready for each worker: looked up once."""
+
+    layers: frozenset[Layer]
+    libraries: tuple[Rule, ...]
+    readable: bool  # the libraries, by any user
+    others: int  # processes and threads of this user
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What one worker needs."""
+
+    scratch: str
+    submission: tuple[tuple[str, int], ...] = ()  # paths, and rights to them
+    user: int | None = None
+    limits: Limits = Limits()
+    on_cpu: bool = True
+    allow_subprocess: bool = False
+
+
+def means(sandbox: Sandbox) -> Means:
+    """Open what workers may read, and where submissions may start processes also run."""
+    rules: list[Rule] = []
+    if Layer.LANDLOCK in sandbox.layers:
+        rights = landlock.READ | (landlock.EXECUTE if sandbox.allow_subprocess else 0)
+        pairs = [(path, rights) for path in sandbox.libraries]
+        pairs += [(path, landlock.READ_DIR) for path in sandbox.listed]
+        pairs += [(path, landlock.DEVICE) for path in (*_DEVICES, *sandbox.devices)]
+        rules = [rule for path, right in pairs if (rule := landlock.rule(path, right))]
+    return Means(
+        layers=frozenset(sandbox.layers),
+        libraries=tuple(rules),
+        readable=all(_anyone_reads(path) for path in sandbox.libraries),
+        others=limits.tasks_of_user(),
+    )
+
+
+def leave_server(channel: int, output: int) -> None:
+    """Leave the server's session behind. Descriptor 3 becomes the channel, 1 and 2 the output."""
     os.setsid()
-    _keep_only(channel, output)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash of a large model must not fill the disk
-    prctl(_PR_SET_NO_NEW_PRIVS, 1)  # no setuid helper lifts the limits again
-    die_with_parent(True)  # kill -9 of the server leaves nobody behind
-
-
-def die_with_parent(wish: bool, /) -> None:
-    """Be killed at the end of the thread that started this process, or no longer."""
-    prctl(_PR_SET_PDEATHSIG, signal.SIGKILL if wish else 0)
-
-
-def become_subreaper() -> None:
-    """Adopt the orphans of workers, so that a double fork cannot outlive its trial."""
-    prctl(_PR_SET_CHILD_SUBREAPER, 1)
-
-
-def prctl(option: int, value: int) -> None:
-    """Call prctl(2). Raises OSError; does nothing where the system has none."""
-    if sys.platform != "linux":
-        return
-    if _LIBC.prctl(option, ctypes.c_ulong(value), 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), f"prctl({option}) failed")
-
-
-def _keep_only(channel: int, output: int) -> None:
     # dup the two out of the way first: either may itself be a number that is about to be overwritten
     channel, output = (os.dup(os.dup(fd)) for fd in (channel, output))
     null = os.open(os.devnull, os.O_RDONLY)
     for source, target in ((null, 0), (output, 1), (output, 2), (channel, CHANNEL_FD)):
         os.dup2(source, target)
+
+
+def plan_of(start: Start) -> Plan:
+    """What the trial of this message needs, and no more."""
+    trial = start.trial
+    return Plan(
+        scratch=start.scratch,
+        submission=tuple(_of_submission(trial.submission)),
+        user=start.user,
+        limits=trial.limits,
+        on_cpu=trial.device.kind == "cpu",
+        allow_subprocess=trial.allow_subprocess,
+    )
+
+
+def confine(plan: Plan, means: Means) -> None:
+    """Apply every layer, and close all descriptors but 0 to 3. Raises OSError when one can't be had."""
+    layers = means.layers
+    _one_thread()
+    if Layer.RLIMITS in layers:
+        limits.apply(plan.limits, others=0 if plan.user else means.others, data=plan.on_cpu)
+    if plan.user:
+        readable = means.readable and all(_anyone_reads(path) for path, _ in plan.submission)
+        identity.become(plan.user, read_all=not readable)
+    kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)  # no setuid helper lifts any of this again
+    die_with_parent(True)  # kill -9 of the server leaves nobody behind; a change of user had cleared it
+    if Layer.LANDLOCK in layers:
+        landlock.restrict([*means.libraries, *_own_rules(plan)])
     os.closerange(CHANNEL_FD + 1, os.sysconf("SC_OPEN_MAX"))
+    if Layer.SECCOMP in layers:
+        seccomp.install(seccomp.program(os.getpid(), allow_subprocess=plan.allow_subprocess))
+
+
+def die_with_parent(wish: bool, /) -> None:
+    """Be killed at the end of the thread that started this process, or no longer."""
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL if wish else 0)
+
+
+def become_subreaper() -> None:
+    """Adopt the orphans of workers, so that a double fork cannot outlive its trial."""
+    kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
+
+
+def _one_thread() -> None:
+    if kernel.LINUX and len(os.listdir("/proc/self/task")) > 1:  # noqa: PTH208 - in each fork
+        raise RuntimeError("a thread runs beside the one that confines itself, and would stay free")
+
+
+def _own_rules(plan: Plan) -> Iterator[Rule]:
+    extra = landlock.FOR_CHILDREN if plan.allow_subprocess else 0
+    writable = [plan.scratch, *(["/dev/shm"] if extra else [])]  # noqa: S108 - in a namespace of its own
+    pairs = [(path, landlock.READ) for path in _READ]
+    pairs += plan.submission
+    pairs += [(path, landlock.SCRATCH | extra) for path in writable]
+    for path, rights in pairs:
+        if rule := landlock.rule(path, rights):
+            yield rule
+
+
+def _of_submission(submission: Submission) -> Iterator[tuple[str, int]]:
+    """A folder of its own whole; of a folder that it shares with others its files, and the names."""
+    if submission.package:
+        yield submission.path, landlock.READ
+        return
+    yield submission.folder, landlock.READ_DIR  # import looks for the files by listing it
+    for name in submission.files:
+        yield str(Path(submission.folder, name)), landlock.READ_FILE
+
+
+def _anyone_reads(path: str) -> bool:
+    """Whether others than the owner may read it and search the folders above it."""
+    place = Path(path)
+    try:
+        if not place.stat().st_mode & 0o004:
+            return False
+        return all(folder.stat().st_mode & 0o001 for folder in place.parents)
+    except OSError:
+        return True  # not there: nothing to be read

@@ -13,7 +13,7 @@ from torch import nn
 from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook
 
 from grader.contract.errors import BudgetExhausted
-from grader.contract.events import Done, Event, Order, Ready, Start
+from grader.contract.events import Confined, Done, Event, Order, Ready, Start
 from grader.contract.trial import Trial
 from grader.worker import confine, defaults, guards, weights
 from grader.worker.budget import RunningBudget
@@ -40,10 +40,12 @@ class Stage:
         self.doing = "loading"
 
 
-def run_phase(request: bytes) -> None:
-    """Run the phase that the server was asked for, and tell the host how it ended."""
+def run_phase(request: bytes, means: confine.Means) -> None:
+    """Confine this process, run the phase that the server was asked for, and tell the host how it ended."""
     channel = Channel(socket.socket(fileno=confine.CHANNEL_FD))
     start, _ = channel.receive(Start)
+    confine.confine(confine.plan_of(start), means)
+    channel.send(Confined())
     stage = Stage()
     event: Event
     try:
@@ -137,7 +139,7 @@ def _loaded(trial: Trial, channel: Channel, stage: Stage) -> tuple[Loaded, nn.Mo
         model = loaded.build()
         stage.doing = "passing zeros of the task's input shape through the model"
         info = rehearse(loaded, model)
-    channel.send(Ready(model=info, isolation=confine.LEVEL))
+    channel.send(Ready(model=info))
     return loaded, model
 
 

@@ -1,6 +1,6 @@
 """The worker server: has torch preloaded, and forks one fresh, confined process a phase.
 
-Started by the host as `python -I -m grader.worker.server FD OPTIONS`. It reads no submission, holds no
+Started by the host as `python -I -m grader.worker.server FD`. It reads no submission, holds no
 data, and alone waits for its children. When the host's end of the control socket closes, it kills them
 all and ends. It stays single-threaded: a thread pool does not survive a fork.
 """
@@ -10,17 +10,17 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
-import json
 import os
 import select
 import signal
 import socket
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
-from grader.contract.events import Exited, Spawned
+from grader.contract.events import Exited, Setup, Spawned
 from grader.worker import confine, pages
 
 # torch.optim imports torch._dynamo with its first optimiser: 0.75 s in every fork, on the clock
@@ -39,19 +39,26 @@ _PRELOAD = (
 def main() -> None:
     """Preload, then serve until the host is gone."""
     control = socket.socket(fileno=int(sys.argv[1]))
-    options = json.loads(sys.argv[2])
+    setup = msgspec.json.decode(read_line(control), type=Setup)
     sys.dont_write_bytecode = True  # a submission's folder is not ours to write into
     confine.become_subreaper()
     confine.die_with_parent(True)  # importing torch takes seconds in which nobody looks at the socket
-    preload(options["preload"], cpu=options["cpu"])
-    if options["many"]:
+    preload(setup.preload, cpu=setup.cpu)
+    means = confine.means(setup.sandbox)
+    if setup.many:
         pages.collapse()
     confine.die_with_parent(False)  # it would fire at the end of the thread that started us, not of the host
     control.sendall(b"R")
-    Server(control).serve()
+    Server(control, means).serve()
 
 
-def preload(modules: list[str], *, cpu: bool) -> None:
+def read_line(control: socket.socket) -> bytes:
+    """Read the first line. The host sends nothing more before the server has answered."""
+    with control.makefile("rb") as file:
+        return file.readline()
+
+
+def preload(modules: Sequence[str], *, cpu: bool) -> None:
     """Import what every worker needs, and take the costs that come with a first training step."""
     if cpu:  # triton serves GPUs alone; without it the server starts a second sooner, 30 MB smaller
         sys.modules["triton"] = None  # type: ignore[assignment]
@@ -85,8 +92,9 @@ def _first_step() -> None:
 class Server:
     """Forks on request and reports each child's end. Children by pid, with their status sockets."""
 
-    def __init__(self, control: socket.socket) -> None:
+    def __init__(self, control: socket.socket, means: confine.Means) -> None:
         self._control = control
+        self._means = means
         self._children: dict[int, socket.socket] = {}
 
     def serve(self) -> None:
@@ -115,7 +123,7 @@ class Server:
             return False
         pid = os.fork()
         if pid == 0:
-            run_child(request, *fds)
+            run_child(request, self._means, *fds)
         status, channel, output = fds
         os.close(channel)
         os.close(output)
@@ -179,18 +187,18 @@ def _child_pids() -> set[int]:
         return set()
 
 
-def run_child(request: bytes, status: int, channel: int, output: int) -> None:
+def run_child(request: bytes, means: confine.Means, status: int, channel: int, output: int) -> None:
     """Become the worker of one phase. Never returns; finalising the interpreter would take half a second."""
     try:
         os.close(status)
         signal.set_wakeup_fd(-1)
         for name in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(name, signal.SIG_DFL)
-        confine.confine(channel, output)
+        confine.leave_server(channel, output)
         _speak_at_once()
         from grader.worker.phases import run_phase
 
-        run_phase(request)
+        run_phase(request, means)
     except BaseException:  # nothing may unwind into the server's loop
         import traceback
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grader import hookimpl
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
     from grader.contract.isolation import Isolation
     from grader.contract.submission import Submission
     from grader.contract.trial import Device, Trial
+    from grader.host.config import Config
     from grader.host.executors import Executor
+    from grader.host.sandbox import Sandbox
     from grader.host.server import WorkerServer
     from grader.host.supervise import Attempt, Listener, TaskData
 
@@ -29,14 +32,36 @@ def grader_make_executor(
     device: Device,
     submissions: Sequence[Submission],
     trials: int,
+    config: Config,
     isolation: Isolation,
+    hidden: Sequence[Path],
     listen: Listener,
 ) -> Executor | None:
     """Provide `local`."""
     if name != "local":
         return None
-    layers = LAYERS[isolation]
-    return LocalExecutor(device, submissions, listen, layers=layers, many=trials >= _MANY)
+    sandbox = sandbox_for(LAYERS[isolation], device, submissions, config, hidden)
+    return LocalExecutor(device, submissions, listen, sandbox, many=trials >= _MANY)
+
+
+def sandbox_for(
+    layers: frozenset[Layer],
+    device: Device,
+    submissions: Sequence[Submission],
+    config: Config,
+    hidden: Sequence[Path],
+) -> Sandbox:
+    """What confines the workers of these submissions."""
+    from grader.host.sandbox import Sandbox
+
+    return Sandbox(
+        layers,
+        folders=[Path(submission.folder) for submission in submissions],
+        more=config.libraries,
+        hidden=hidden,
+        device_kind=device.kind,
+        allow_subprocess=config.allow_subprocess,
+    )
 
 
 class LocalExecutor:
@@ -47,14 +72,14 @@ class LocalExecutor:
         device: Device,
         submissions: Sequence[Submission],
         listen: Listener,
+        sandbox: Sandbox,
         *,
-        layers: frozenset[Layer],
         many: bool = False,
         slots: int = 1,
     ) -> None:
         self.slots = slots
         self._device_kind = device.kind
-        self._layers = layers
+        self._sandbox = sandbox
         self._imports = sorted({name for submission in submissions for name in submission.imports})
         self._many = many
         self._listen = listen
@@ -76,6 +101,7 @@ class LocalExecutor:
         """Wait for the slots, then end the server."""
         self._pool.shutdown(wait=True)
         self._server.close()
+        self._sandbox.close()
 
     def _run(self, trial: Trial, data: TaskData) -> Attempt:
         from grader.host.places import host_secret
@@ -95,4 +121,6 @@ class LocalExecutor:
     def _start(self) -> WorkerServer:
         from grader.host.server import WorkerServer
 
-        return WorkerServer(device_kind=self._device_kind, imports=self._imports, many=self._many)
+        return WorkerServer(
+            self._sandbox, device_kind=self._device_kind, imports=self._imports, many=self._many
+        )

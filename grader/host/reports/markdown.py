@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from grader import hookimpl
+from grader.contract.isolation import openings
 from grader.contract.text import NAME, markdown
 from grader.host.files import replace
 from grader.host.rank import Row, Standings, Table
@@ -53,7 +54,9 @@ def readme(standings: Standings) -> str:
 
 
 def _section(table: Table) -> Iterator[str]:
-    yield f"## {markdown(table.task.name, NAME)}, {markdown(table.track.budget, NAME)}, {_device(table)}"
+    key = table.track
+    weak = f", isolation {markdown(key.isolation or 'unknown', NAME)}" if openings(key.isolation) else ""
+    yield f"## {markdown(table.task.name, NAME)}, {markdown(key.budget, NAME)}, {_device(table)}{weak}"
     yield _described(table)
     yield render(columns(table, markdown), table.rows, "pipe")
     failures = [line for row in table.rows for line in _failures(row)]
@@ -86,6 +89,8 @@ def _described(table: Table) -> str:
         f"isolation {markdown(key.isolation or 'unknown', NAME)}, torch {torch}.",
         f"Data `{_hex(key.digest)}`, rules {key.rules}.",
     ]
+    if opening := openings(key.isolation):
+        facts.append(f"**At this isolation {opening}**: compare these rows with each other only.")
     if table.alongside:
         facts.append(f"Up to {table.alongside} other trials ran beside one of these.")
     return "\n".join(facts)

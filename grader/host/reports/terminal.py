@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from grader.contract.isolation import openings
 from grader.contract.text import NAME, one_line
 from grader.host.rank import Table
 from grader.host.reports.tables import Column, columns, render
@@ -16,7 +17,8 @@ def leaderboard_text(table: Table, width: int = 80) -> str:
     """
     shown = _fitting(table, width)
     key = table.track
-    title = ", ".join(one_line(part, NAME) for part in (key.task, key.budget, key.device))
+    weak = [f"isolation {key.isolation}"] if openings(key.isolation) else []
+    title = ", ".join(one_line(part, NAME) for part in (key.task, key.budget, key.device, *weak))
     return f"{one_line(title, max(width, 10))}\n{render(shown, table.rows, 'simple')}"
 
 

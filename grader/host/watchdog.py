@@ -1,0 +1,132 @@
+"""What resource limits do not count, looked at while the host waits: memory that is shared, many threads,
+many small files. Whoever passes a limit is killed within two looks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+from grader.contract.isolation import MAX_THREADS
+from grader.contract.status import Status
+from grader.contract.trial import Limits
+
+INTERVAL = 0.05  # seconds between two looks
+_COSTS_AT_MOST = 0.2  # of the time, where a look takes long: thousands of files
+_LONGEST = 3000  # characters of a path: beyond 4,095 nobody could look
+_PER_FILE = 4096  # bytes that any file takes at least: its place on the disk, and in the host's time
+
+
+class Exceeded(Exception):
+    """A limit was passed: the status of the row, and its reason."""
+
+    def __init__(self, status: Status, reason: str) -> None:
+        super().__init__(reason)
+        self.status, self.reason = status, reason
+
+
+class Watchdog:
+    """Looks at one worker. `family`: it may have children, which count as well."""
+
+    def __init__(self, limits: Limits, scratch: Path, *, family: bool) -> None:
+        self._limits, self._scratch, self._family = limits, scratch, family
+        self._start: int | None = None  # bytes, before it reads its submission
+        self._next = 0.0
+
+    def look(self, pid: int) -> None:
+        """Raise Exceeded when a limit is passed. Costs 0.1 ms, and nothing between two looks."""
+        started = time.monotonic()
+        if started < self._next:
+            return
+        with contextlib.suppress(OSError, ValueError, psutil.Error):  # it has ended meanwhile
+            self._look_at_processes(pid)
+        self._look_at_scratch()
+        ended = time.monotonic()
+        self._next = ended + max(INTERVAL, (ended - started) / _COSTS_AT_MOST)
+
+    def _look_at_processes(self, pid: int) -> None:
+        memory, threads = _taken(pid, shares=self._family)
+        if self._family:
+            for child in psutil.Process(pid).children(recursive=True):
+                more, their_threads = _taken(child.pid, shares=True)
+                memory, threads = memory + more, threads + their_threads
+        if self._start is None:
+            self._start = memory
+        if memory - self._start > self._limits.memory:
+            raise Exceeded(
+                Status.OUT_OF_MEMORY,
+                f"it took {_mib(memory - self._start)} of memory beside what it started with; "
+                f"limits.memory allows {_mib(self._limits.memory)}",
+            )
+        if threads > MAX_THREADS:
+            raise Exceeded(Status.VIOLATION, f"it ran {threads} threads at once; {MAX_THREADS} are allowed")
+
+    def _look_at_scratch(self) -> None:
+        size = _size(self._scratch, self._limits.scratch)
+        if size > self._limits.scratch:
+            raise Exceeded(
+                Status.VIOLATION,
+                f"it wrote more than limits.scratch allows ({_mib(self._limits.scratch)}, "
+                f"each file as at least {_PER_FILE} bytes) into its scratch folder",
+            )
+
+
+def _taken(pid: int, *, shares: bool) -> tuple[int, int]:
+    """Bytes of memory that no file stands behind, and threads. `shares`: pages by their number of users."""
+    status = _fields(Path(f"/proc/{pid}/status"))
+    if shares:
+        sizes = _fields(Path(f"/proc/{pid}/smaps_rollup"))
+        names = ("Pss_Anon", "Pss_Shmem", "SwapPss")
+    else:
+        sizes, names = status, ("RssAnon", "RssShmem", "VmSwap")
+    return sum(int(sizes[name].split()[0]) for name in names if name in sizes) * 1024, int(status["Threads"])
+
+
+def _fields(file: Path) -> dict[str, str]:
+    lines = file.read_text().splitlines()
+    return dict(line.split(":", 1) for line in lines if ":" in line)
+
+
+def _size(folder: Path, enough: int) -> int:
+    """Bytes beneath a folder; stops looking where there are more than enough. Follows no links."""
+    total, folders = 0, [str(folder)]
+    while folders and total <= enough:
+        for size, inner in _entries(folders.pop()):
+            total += size
+            folders += inner
+            if total > enough:
+                break
+    return total
+
+
+def _entries(folder: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield each entry's size, and the entry itself where it is a folder."""
+    if len(folder) > _LONGEST:
+        raise Exceeded(Status.VIOLATION, "it nested folders in its scratch folder deeper than paths can name")
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                inner = [entry.path] if entry.is_dir(follow_symlinks=False) else []
+                yield max(_PER_FILE, _on_disk(entry)), inner
+    except PermissionError:
+        raise Exceeded(
+            Status.VIOLATION, "it made a folder in its scratch folder that cannot be looked into"
+        ) from None
+    except OSError:  # removed meanwhile
+        return
+
+
+def _on_disk(entry: os.DirEntry[str]) -> int:
+    try:
+        return entry.stat(follow_symlinks=False).st_blocks * 512
+    except OSError:  # removed meanwhile
+        return 0
+
+
+def _mib(size: int) -> str:
+    return f"{size / 2**20:.0f} MiB"
