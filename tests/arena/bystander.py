@@ -60,15 +60,15 @@ def listeners(path: Path) -> Iterator[tuple[int, str]]:
         for server in (unix, hidden):
             server.listen()
         for server in (tcp, unix, hidden):
-            _serve(lambda server=server: _greet(server))
-        _serve(lambda: _answer(udp))
+            _serve(_greet, server)
+        _serve(_answer, udp)
         yield port, abstract
 
 
-def _serve(turn: Callable[[], None]) -> None:
+def _serve(turn: Callable[[socket.socket], None], server: socket.socket) -> None:
     def loop() -> None:
         while True:
-            turn()
+            turn(server)
 
     threading.Thread(target=loop, daemon=True).start()
 

@@ -7,6 +7,9 @@ The header is the end of the module's docstring, a key a line, as DOMjudge's @EX
     @STOPPED_BY: landlock        layers; it succeeds where all of them are off. Or `wall`: two processes,
                                  the host's clock, sealed memory files and a channel of checked words stop
                                  it at every level. Or `nothing`: it stays open, and its docstring says so
+    @READS: yes                  it only reads: where workers must keep the right to read everything, as
+                                 they do where nobody but root may read the interpreter, `identity` does
+                                 not stop it
     @NAIVE: loot                 how an attack on the wall beats a harness that has none, see NAIVE
     @NEEDS: xattr                what the machine must let anybody do before a proof means anything
     @FILE: "name.py"             the submission's file name, as JSON, where the name is the attack
@@ -48,7 +51,7 @@ NAIVE = (
     "litter",  # leaves a folder that the harness cannot remove
 )
 
-_KEYS = {"GROUP", "EXPECTED", "STOPPED_BY", "NAIVE", "NEEDS", "FILE", "UNSAFE"}
+_KEYS = {"READS", "GROUP", "EXPECTED", "STOPPED_BY", "NAIVE", "NEEDS", "FILE", "UNSAFE"}
 _LINE = re.compile(r"@(\w+):\s*(.+)")
 _NO_LAYER = ("wall", "nothing")
 
@@ -64,6 +67,7 @@ class Attack:
     expected: frozenset[Status]
     stopped_by: frozenset[Layer]  # empty for attacks on the wall and for those that nothing stops
     wall: bool
+    reads: bool = False
     naive: str = ""
     needs: str = ""
     file: str = ""
@@ -122,6 +126,7 @@ def _attack(name: str, source: str, says: str, header: dict[str, str]) -> Attack
         expected=frozenset(map(Status, _words(header["EXPECTED"]))),
         stopped_by=frozenset(map(Layer, layers)),
         wall=wall,
+        reads="READS" in header,
         naive=header.get("NAIVE", ""),
         needs=header.get("NEEDS", ""),
         file=json.loads(header["FILE"]) if "FILE" in header else f"{name}.py",

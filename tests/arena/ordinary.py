@@ -8,6 +8,7 @@ search, with the wanted child put back. Nothing of this is seen outside, or outl
 from __future__ import annotations
 
 import ctypes
+import itertools
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -46,7 +47,7 @@ def reveal(paths: Iterable[Path]) -> None:
 def _hidden_steps(path: Path) -> Iterator[tuple[Path, Path]]:
     """Yield (folder that not everybody may search, its child on the way to the path)."""
     way = [*reversed(path.parents), path]
-    for parent, child in zip(way, way[1:], strict=False):
+    for parent, child in itertools.pairwise(way):
         if not parent.stat().st_mode & 0o001:
             yield parent, child
 

@@ -8,17 +8,17 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from arena import corpus, naive, ordinary, prepare
 from arena.corpus import Attack
+from arena.machine import Machine
 from arena.session import Result, Spec
 from grader.contract.isolation import LAYERS, Isolation, Layer
 
@@ -27,27 +27,15 @@ _TIME = 400  # seconds for one session, far more than it takes
 _UID = 1500  # of the ordinary user, where the tests run as root
 _TESTS = Path(__file__).parents[1]
 
-# What is not built yet: attacks that these layers stop are expected to succeed. Empty once all are.
-NOT_BUILT = frozenset(Layer)
-
-
-def levels() -> tuple[Isolation, ...]:
-    """The levels that this machine can give, strongest first.
-
-    To be asked of grader.host.isolation as soon as that can tell: this line is all that changes.
-    """
-    return (Isolation.RLIMIT,)
-
 
 def users() -> tuple[str, ...]:
     """The users whose sessions can be run from here."""
     return ("root", "user") if os.geteuid() == 0 else ("user",)
 
 
-def in_force(level: Isolation, user: str, off: frozenset[Layer] = frozenset()) -> frozenset[Layer]:
+def in_force(level: Isolation, user: str) -> frozenset[Layer]:
     """The layers that hold at a level: only root can give workers a user id of their own."""
-    layers = LAYERS[level] - off - NOT_BUILT
-    return layers if user == "root" else layers - {Layer.IDENTITY}
+    return LAYERS[level] if user == "root" else LAYERS[level] - {Layer.IDENTITY}
 
 
 @dataclass(frozen=True)
@@ -71,60 +59,70 @@ def full(user: str, level: Isolation) -> Plan:
     return Plan(user, level, attacks=tuple(attack.name for attack in corpus.attacks()))
 
 
-def honest(user: str) -> Plan:
-    """Honest submissions alone, at the best level."""
-    return Plan(user, levels()[0])
+def honest(user: str, level: Isolation) -> Plan:
+    """Honest submissions alone."""
+    return Plan(user, level)
 
 
-def without(user: str, attack: Attack) -> Plan:
+def stops(attack: Attack, level: Isolation, user: str, machine: Machine) -> bool:
+    """Whether a level stops the attack on this machine."""
+    layers = in_force(level, user)
+    if attack.reads and "anyone-reads" not in machine.abilities:
+        layers -= {Layer.IDENTITY}
+    return attack.stopped(layers)
+
+
+def without(user: str, attack: Attack, levels: Sequence[Isolation]) -> Plan:
     """The attack with all that stops it switched off, and with it those that the same layers stop.
 
     Namespaces stay off as well: they stand around the others, and what they stop by themselves shows
     at level landlock, which has none.
     """
-    best = next((level for level in levels() if level is not Isolation.STRICT), levels()[0])
+    best = next((level for level in levels if level is not Isolation.STRICT), Isolation.RLIMIT)
     same = (other.name for other in corpus.attacks() if other.stopped_by == attack.stopped_by)
-    return Plan(user, best, attack.stopped_by, tuple(same))
+    return Plan(user, best, attack.stopped_by & in_force(best, user), tuple(same))
 
 
-def plans() -> list[Plan]:
-    """All sessions, the longest first."""
-    everything = [full(user, level) for user in users() for level in levels()]
-    proofs = {without(user, a): None for user in users() for a in corpus.attacks() if a.stopped_by}
-    # where nothing of what was to be switched off was on, the full session is the proof already
-    proofs_left = [plan for plan in proofs if plan.off & in_force(plan.level, plan.user)]
-    return [*everything, *proofs_left, *(honest(user) for user in users())]
+def plans(user: str, levels: Sequence[Isolation]) -> list[Plan]:
+    """All sessions of a user, the longest first."""
+    everything = [full(user, level) for level in levels]
+    proofs = dict.fromkeys(without(user, a, levels) for a in corpus.attacks() if a.stopped_by)
+    # where none of what was to be switched off was on, the full session is the proof already
+    return [*everything, *(plan for plan in proofs if plan.off), honest(user, levels[0])]
 
 
 class Arena:
-    """All sessions of one run of the tests, and the naive harness; each runs when it is first started."""
+    """All sessions of one run of the tests, and the naive harness."""
 
     def __init__(self) -> None:
         self._root = Path(tempfile.mkdtemp(prefix="grader-arena-"))
         self._root.chmod(0o755)  # sessions of other users lie in it
         self.table = prepare.task_cache(self._root / "cache")
+        self.machines = {user: self._machine(user) for user in users()}
         self.results: dict[Plan, Result] = {}
 
     def run(self) -> None:
         """Run every session, some at once."""
+        todo = [plan for user in users() for plan in plans(user, self.machines[user].levels)]
+        todo.sort(key=lambda plan: -len(plan.attacks))
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            self.results = dict(pool.map(self._run_one, enumerate(plans())))
+            self.results = dict(zip(todo, pool.map(self._run_one, todo), strict=True))
 
-    def result(self, plan: Plan) -> Result:
-        """The session's result, or that of the full session where nothing was there to switch off."""
-        return self.results.get(plan) or self.results[full(plan.user, plan.level)]
+    def proof(self, user: str, attack: Attack) -> Result:
+        """The session without the layers that stop the attack."""
+        plan = without(user, attack, self.machines[user].levels)
+        return self.results[plan if plan.off else full(user, plan.level)]
 
     def close(self) -> None:
         """Remove all folders; attacks that succeeded may have locked theirs."""
         shutil.rmtree(self._root, ignore_errors=True)
         if self._root.exists():
-            subprocess.run(["rm", "-rf", str(self._root)], check=False)  # noqa: S607 - knows deeper folders
+            subprocess.run(["rm", "-rf", str(self._root)], check=False)  # knows deeper folders
 
     @cached_property
     def outcomes(self) -> dict[str, naive.Outcome]:
         """What the attacks on the wall do to a naive harness."""
-        folder = self._root / "naive"
-        prepare.furnish(folder, self._root / "cache")
+        folder, _ = self._folder("root")
         values = {"HOME": folder / "home"}
         files = {}
         for attack in corpus.attacks():
@@ -136,18 +134,16 @@ class Arena:
         spec = naive.Spec(
             entry=str(entry), files=files, folder=str(folder / "tmp"), home=str(folder / "home")
         )
-        _run_module("arena.naive", folder, spec, [])
+        _run([sys.executable, "-m", "arena.naive", str(_written(folder, spec))], folder)
         return msgspec.json.decode((folder / "outcomes.json").read_bytes(), type=dict[str, naive.Outcome])
 
-    def _run_one(self, numbered: tuple[int, Plan]) -> tuple[Plan, Result]:
-        number, plan = numbered
-        folder = self._root / str(number)
-        folder.mkdir()
-        prepare.furnish(folder, self._root / "cache")
-        prefix: Sequence[str] = ()
-        if plan.user != "root" and os.geteuid() == 0:
-            prepare.give_to(folder, _UID)
-            prefix = _as_ordinary(folder)
+    def _machine(self, user: str) -> Machine:
+        folder, prefix = self._folder(user)
+        _run([*prefix, sys.executable, "-m", "arena.machine", str(folder / "machine.json")], folder)
+        return msgspec.json.decode((folder / "machine.json").read_bytes(), type=Machine)
+
+    def _run_one(self, plan: Plan) -> Result:
+        folder, prefix = self._folder(plan.user)
         spec = Spec(
             folder=str(folder),
             level=plan.level,
@@ -155,8 +151,18 @@ class Arena:
             attacks=plan.attacks,
             table=self.table,
         )
-        _run_module("arena.session", folder, spec, prefix)
-        return plan, msgspec.json.decode((folder / "result.json").read_bytes(), type=Result)
+        _run([*prefix, sys.executable, "-m", "arena.session", str(_written(folder, spec))], folder)
+        return msgspec.json.decode((folder / "result.json").read_bytes(), type=Result)
+
+    def _folder(self, user: str) -> tuple[Path, list[str]]:
+        """A furnished folder of the user's, and what stands before a command to run it as that user."""
+        folder = Path(tempfile.mkdtemp(dir=self._root))
+        folder.chmod(0o755)
+        prepare.furnish(folder, self._root / "cache")
+        if user == "root" or os.geteuid() != 0:
+            return folder, []
+        prepare.give_to(folder, _UID)
+        return folder, _as_ordinary(folder)
 
 
 def _as_ordinary(folder: Path) -> list[str]:
@@ -167,13 +173,16 @@ def _as_ordinary(folder: Path) -> list[str]:
     return [sys.executable, "-I", str(ordinary.__file__), str(_UID), *needed, "--"]
 
 
-def _run_module(module: str, folder: Path, spec: Any, prefix: Sequence[str]) -> None:
-    """Run a module over a specification. Raises RuntimeError with its last words where it fails."""
+def _written(folder: Path, spec: msgspec.Struct) -> Path:
     place = folder / "spec.json"
     place.write_bytes(msgspec.json.encode(spec))
-    place.chmod(0o644)
+    return place
+
+
+def _run(command: Sequence[str], folder: Path) -> None:
+    """Run a command of the arena. Raises RuntimeError with its last words where it fails."""
     done = subprocess.run(
-        [*prefix, sys.executable, "-m", module, str(place)],
+        command,
         cwd=_TESTS,
         env=_environment(folder),
         capture_output=True,
@@ -183,7 +192,9 @@ def _run_module(module: str, folder: Path, spec: Any, prefix: Sequence[str]) -> 
         check=False,
     )
     if done.returncode:
-        raise RuntimeError(f"{module} over {folder} ended with code {done.returncode}: {done.stderr[-3000:]}")
+        raise RuntimeError(
+            f"{' '.join(command[-3:])} ended with code {done.returncode}: {done.stderr[-3000:]}"
+        )
 
 
 def _environment(folder: Path) -> dict[str, str]:
@@ -196,13 +207,3 @@ def _environment(folder: Path) -> dict[str, str]:
         "GRADER_STATE": str(folder / "state"),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-
-
-def running() -> Iterator[Arena]:
-    """An arena whose sessions have all been run; its folders go when this ends."""
-    arena = Arena()
-    try:
-        arena.run()
-        yield arena
-    finally:
-        arena.close()

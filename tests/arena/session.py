@@ -17,23 +17,22 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from arena import bystander, corpus, machine, prepare
+from arena import bystander, corpus, prepare
 from grader import hookimpl
 from grader.contract.isolation import LAYERS, Isolation, Layer
 from grader.contract.record import Record
 from grader.contract.submission import Submission
 from grader.contract.text import plain
 from grader.contract.trial import Device, Limits
+from grader.host.config import Config
 from grader.host.executors import Executor
-from grader.host.executors.local import LocalExecutor
+from grader.host.executors.local import LocalExecutor, sandbox_for
 from grader.host.session import Session
 from grader.host.settings import make_config
 from grader.host.supervise import Listener
 from grader.plugins import harness_manager
 
-LIMITS = Limits(
-    load=3, train=3, after=1, predict=3, memory=256 * 2**20, scratch=16 * 2**20, weights=8 * 2**20
-)
+LIMITS = Limits(load=3, train=3, after=1, predict=3, memory=256 * 2**20, scratch=4 * 2**20, weights=8 * 2**20)
 SLOTS = 4  # so that the honest truly run beside attackers
 _EVERY = 24  # attacks between two honest submissions
 _PR_SET_CHILD_SUBREAPER = 36
@@ -58,7 +57,6 @@ class Result(msgspec.Struct, kw_only=True):
     processes: tuple[str, ...]  # left when the session had ended
     scratch: tuple[str, ...]  # left in the folder for temporary files
     published: dict[str, str]  # the leaderboard's files for people, by name
-    machine: tuple[str, ...]  # what this machine lets this user do
 
 
 class Arena:
@@ -73,13 +71,16 @@ class Arena:
         name: str,
         device: Device,
         submissions: Sequence[Submission],
+        config: Config,
         isolation: Isolation,
+        hidden: Sequence[Path],
         listen: Listener,
     ) -> Executor | None:
         """Provide `arena`."""
         if name != "arena":
             return None
-        return LocalExecutor(device, submissions, listen, layers=LAYERS[isolation] - self._off, slots=SLOTS)
+        sandbox = sandbox_for(LAYERS[isolation] - self._off, device, submissions, config, hidden)
+        return LocalExecutor(device, submissions, listen, sandbox, slots=SLOTS)
 
 
 def main() -> None:
@@ -107,9 +108,8 @@ def run(spec: Spec) -> Result:
         seconds=seconds,
         changed=tuple(changed),
         processes=tuple(processes),
-        scratch=tuple(os.listdir(folder / "tmp")),
+        scratch=tuple(path.name for path in (folder / "tmp").iterdir()),
         published=_published(folder / "leaderboard"),
-        machine=tuple(machine.abilities(folder / "tmp")),
     )
 
 
@@ -134,7 +134,9 @@ def _surroundings(folder: Path, table: str) -> Iterator[dict[str, object]]:
         }
 
 
-def _write(folder: Path, attacks: Sequence[str], values: dict[str, object]) -> tuple[list[str], dict[str, str]]:
+def _write(
+    folder: Path, attacks: Sequence[str], values: dict[str, object]
+) -> tuple[list[str], dict[str, str]]:
     """Write all submissions; return their files as they run, and names by file as records spell it."""
     chosen = [attack for attack in corpus.attacks() if attack.name in attacks]
     names: dict[str, str] = {}

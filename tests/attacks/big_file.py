@@ -1,4 +1,4 @@
-"""Writes 80 MiB into one file of its scratch folder where 16 are allowed.
+"""Writes 12 MiB into one file of its scratch folder where 4 are allowed.
 
 @GROUP: bombs
 @EXPECTED: violation
@@ -13,7 +13,7 @@ from grader import hookimpl
 @hookimpl
 def train(model):
     with open("big", "wb") as file:
-        for _ in range(80):
+        for _ in range(12):
             file.write(bytes(1 << 20))
     time.sleep(0.4)
-    print("LOOT: 80 MiB")
+    print("LOOT: 12 MiB")

@@ -14,7 +14,7 @@ from grader import hookimpl
 @hookimpl
 def train(model):
     start = os.getcwd()
-    for _ in range(3000):
+    for _ in range(1100):
         os.mkdir("d")
         os.chdir("d")
     os.chdir(start)

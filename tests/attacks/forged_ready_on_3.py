@@ -15,7 +15,11 @@ from grader import hookimpl
 
 @hookimpl
 def train(model):
-    forged = {"type": "ready", "model": {"parameters": 1, "trainable": 1, "structure": ""}, "isolation": "all"}
+    forged = {
+        "type": "ready",
+        "model": {"parameters": 1, "trainable": 1, "structure": ""},
+        "isolation": "all",
+    }
     os.write(3, json.dumps(forged).encode() + b"\n")
     time.sleep(0.3)
     os._exit(0)

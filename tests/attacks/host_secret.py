@@ -3,6 +3,7 @@
 @GROUP: targets
 @EXPECTED: violation
 @STOPPED_BY: landlock, identity
+@READS: yes
 """
 
 from pathlib import Path

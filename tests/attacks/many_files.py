@@ -1,4 +1,4 @@
-"""Uses up the disk's inodes with 6,000 empty files.
+"""Uses up the disk's inodes with 1,500 empty files.
 
 @GROUP: bombs
 @EXPECTED: violation
@@ -13,7 +13,7 @@ from grader import hookimpl
 
 @hookimpl
 def train(model):
-    for number in range(6_000):
+    for number in range(1_500):
         os.close(os.open(str(number), os.O_CREAT | os.O_WRONLY))
     time.sleep(0.4)
-    print("LOOT: 6,000 files")
+    print("LOOT: 1,500 files")

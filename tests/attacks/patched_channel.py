@@ -13,7 +13,9 @@ from grader.contract.events import Done
 from grader.worker.channel import Channel
 
 send = Channel.send
-Channel.send = lambda channel, event: send(channel, Done(weights_bytes=1) if isinstance(event, Done) else event)
+Channel.send = lambda channel, event: send(
+    channel, Done(weights_bytes=1) if isinstance(event, Done) else event
+)
 
 
 @hookimpl

@@ -21,6 +21,11 @@ def train(model):
     buffer = ctypes.create_string_buffer(16)
     here, there = Piece(ctypes.addressof(buffer), 16), Piece(int("@ADDRESS@"), 16)
     one = ctypes.c_ulong(1)
-    if libc.process_vm_readv(int("@VICTIM_PID@"), ctypes.byref(here), one, ctypes.byref(there), one, ctypes.c_ulong(0)) < 0:
+    if (
+        libc.process_vm_readv(
+            int("@VICTIM_PID@"), ctypes.byref(here), one, ctypes.byref(there), one, ctypes.c_ulong(0)
+        )
+        < 0
+    ):
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
     print("LOOT:", buffer.raw)

@@ -1,4 +1,4 @@
-"""Writes 80 MiB into its scratch folder in files that are small enough each.
+"""Writes 12 MiB into its scratch folder in files that are small enough each.
 
 @GROUP: bombs
 @EXPECTED: violation
@@ -13,7 +13,7 @@ from grader import hookimpl
 
 @hookimpl
 def train(model):
-    for number in range(80):
+    for number in range(12):
         Path(f"part-{number}").write_bytes(bytes(1 << 20))
     time.sleep(0.4)
-    print("LOOT: 80 MiB")
+    print("LOOT: 12 MiB")

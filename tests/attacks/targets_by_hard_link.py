@@ -1,7 +1,7 @@
 """Links the targets into its own folder, where it may read.
 
 @GROUP: targets
-@EXPECTED: violation
+@EXPECTED: violation, crashed
 @STOPPED_BY: landlock, identity
 """
 

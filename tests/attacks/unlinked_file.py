@@ -1,4 +1,4 @@
-"""Writes 80 MiB into files that it has deleted: no walk through its folder finds them.
+"""Writes 12 MiB into files that it has deleted: no walk through its folder finds them.
 
 @GROUP: bombs
 @EXPECTED: violation
@@ -13,9 +13,9 @@ from grader import hookimpl
 
 @hookimpl
 def train(model):
-    for number in range(20):
+    for number in range(12):
         fd = os.open(f"part-{number}", os.O_CREAT | os.O_WRONLY)
         os.unlink(f"part-{number}")
-        os.write(fd, bytes(4 << 20))
+        os.write(fd, bytes(1 << 20))
     time.sleep(0.4)
-    print("LOOT: 80 MiB")
+    print("LOOT: 12 MiB")
