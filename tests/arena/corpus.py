@@ -3,7 +3,8 @@
 The header is the end of the module's docstring, a key a line, as DOMjudge's @EXPECTED_RESULTS@:
 
     @GROUP: targets              one of GROUPS
-    @EXPECTED: violation         the statuses, one of which its row has where it is stopped
+    @EXPECTED: violation         the statuses, one of which its row has where it is stopped; at level
+                                 strict also `crashed`, as there what it is after does not exist
     @STOPPED_BY: landlock        layers; it succeeds where all of them are off. Or `wall`: two processes,
                                  the host's clock, sealed memory files and a channel of checked words stop
                                  it at every level. Or `nothing`: it stays open, and its docstring says so

@@ -21,6 +21,7 @@ from arena.corpus import Attack
 from arena.machine import Machine
 from arena.session import Result, Spec
 from grader.contract.isolation import LAYERS, Isolation, Layer
+from grader.contract.status import Status
 
 AT_ONCE = 3  # sessions; most of their time is spent waiting for limits to pass
 _TIME = 400  # seconds for one session, far more than it takes
@@ -72,6 +73,13 @@ def stops(attack: Attack, level: Isolation, user: str, machine: Machine) -> bool
     return attack.stopped(layers)
 
 
+def expected(attack: Attack, level: Isolation) -> frozenset[Status]:
+    """The statuses of its row where it is stopped. Within namespaces what it is after is simply not there."""
+    if Layer.NAMESPACES in LAYERS[level] and attack.stopped_by:
+        return attack.expected | {Status.CRASHED}
+    return attack.expected
+
+
 def without(user: str, attack: Attack, levels: Sequence[Isolation]) -> Plan:
     """The attack with all that stops it switched off, and with it those that the same layers stop.
 
@@ -79,8 +87,9 @@ def without(user: str, attack: Attack, levels: Sequence[Isolation]) -> Plan:
     at level landlock, which has none.
     """
     best = next((level for level in levels if level is not Isolation.STRICT), Isolation.RLIMIT)
-    same = (other.name for other in corpus.attacks() if other.stopped_by == attack.stopped_by)
-    return Plan(user, best, attack.stopped_by & in_force(best, user), tuple(same))
+    off = attack.stopped_by & in_force(best, user)
+    same = (a.name for a in corpus.attacks() if a.stopped_by and a.stopped_by & in_force(best, user) == off)
+    return Plan(user, best, off, tuple(same))
 
 
 def plans(user: str, levels: Sequence[Isolation]) -> list[Plan]:
@@ -149,6 +158,7 @@ class Arena:
             level=plan.level,
             off=tuple(sorted(plan.off)),
             attacks=plan.attacks,
+            controls=not plan.off,
             table=self.table,
         )
         _run([*prefix, sys.executable, "-m", "arena.session", str(_written(folder, spec))], folder)

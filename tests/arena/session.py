@@ -34,6 +34,7 @@ from grader.plugins import harness_manager
 
 LIMITS = Limits(load=3, train=3, after=1, predict=3, memory=256 * 2**20, scratch=4 * 2**20, weights=8 * 2**20)
 SLOTS = 4  # so that the honest truly run beside attackers
+_MANY = 40  # submissions from which preparing the server for cheap forks pays
 _EVERY = 24  # attacks between two honest submissions
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -45,6 +46,7 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     level: Isolation
     off: tuple[Layer, ...] = ()
     attacks: tuple[str, ...] = ()
+    controls: bool = True
     table: str = ""
 
 
@@ -80,7 +82,7 @@ class Arena:
         if name != "arena":
             return None
         sandbox = sandbox_for(LAYERS[isolation] - self._off, device, submissions, config, hidden)
-        return LocalExecutor(device, submissions, listen, sandbox, slots=SLOTS)
+        return LocalExecutor(device, submissions, listen, sandbox, slots=SLOTS, many=len(submissions) > _MANY)
 
 
 def main() -> None:
@@ -96,7 +98,7 @@ def run(spec: Spec) -> Result:
     """Run the attacks beside the controls."""
     folder = Path(spec.folder)
     with _surroundings(folder, spec.table) as values:
-        files, names = _write(folder / "subs", spec.attacks, values)
+        files, names = _write(folder / "subs", spec, values)
         before = _sentinels(folder)
         started = time.monotonic()
         records = _session(spec, files)
@@ -134,14 +136,13 @@ def _surroundings(folder: Path, table: str) -> Iterator[dict[str, object]]:
         }
 
 
-def _write(
-    folder: Path, attacks: Sequence[str], values: dict[str, object]
-) -> tuple[list[str], dict[str, str]]:
+def _write(folder: Path, spec: Spec, values: dict[str, object]) -> tuple[list[str], dict[str, str]]:
     """Write all submissions; return their files as they run, and names by file as records spell it."""
-    chosen = [attack for attack in corpus.attacks() if attack.name in attacks]
+    chosen = [attack for attack in corpus.attacks() if attack.name in spec.attacks]
+    controls = corpus.controls() if spec.controls else {}
     names: dict[str, str] = {}
     for start in range(0, max(1, len(chosen)), _EVERY):
-        for name, source in corpus.controls().items():
+        for name, source in controls.items():
             file = f"control_{name}_{start // _EVERY}.py"
             (folder / file).write_text(source, encoding="utf-8")
             names[file] = f"control/{name}/{start // _EVERY}"

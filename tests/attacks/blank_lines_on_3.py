@@ -1,7 +1,7 @@
 """Sends without end, and each line is short.
 
 @GROUP: channel
-@EXPECTED: violation
+@EXPECTED: violation, timeout
 @STOPPED_BY: wall
 @NAIVE: hang
 """

@@ -1,8 +1,8 @@
-"""Runs a program out of a memory file, which no rule about paths covers.
+"""Runs a program out of a memory file, which no rule about paths covers; what it loads is.
 
 @GROUP: processes
 @EXPECTED: violation
-@STOPPED_BY: seccomp
+@STOPPED_BY: landlock, seccomp
 """
 
 import os

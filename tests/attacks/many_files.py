@@ -15,5 +15,5 @@ from grader import hookimpl
 def train(model):
     for number in range(1_500):
         os.close(os.open(str(number), os.O_CREAT | os.O_WRONLY))
-    time.sleep(0.4)
+    time.sleep(1)
     print("LOOT: 1,500 files")

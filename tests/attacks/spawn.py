@@ -2,7 +2,7 @@
 
 @GROUP: processes
 @EXPECTED: violation
-@STOPPED_BY: seccomp
+@STOPPED_BY: landlock, seccomp
 """
 
 import os
