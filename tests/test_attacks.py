@@ -7,6 +7,7 @@ Those that the wall stops beat a harness that has none. Honest submissions run b
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from arena import corpus, plan
+from arena.__main__ import table
 from arena.corpus import GROUPS, LOOT, Attack
 from arena.naive import Outcome
 from arena.plan import Arena
@@ -33,10 +35,12 @@ as_user = pytest.mark.parametrize("user", plan.users())
 
 @pytest.fixture(scope="module")
 def arena() -> Iterator[Arena]:
-    """All sessions, run once."""
+    """All sessions, run once. The table of outcomes goes into the file GRADER_ATTACKS_TABLE, if that is set."""
     arena = Arena()
     try:
         arena.run()
+        if place := os.environ.get("GRADER_ATTACKS_TABLE"):
+            Path(place).write_text("\n".join(table(arena)) + "\n", encoding="utf-8")
         yield arena
     finally:
         arena.close()

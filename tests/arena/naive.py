@@ -8,6 +8,7 @@ after a second and a half.
 
 from __future__ import annotations
 
+import atexit
 import importlib.util
 import inspect
 import json
@@ -16,8 +17,10 @@ import select
 import shutil
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -53,6 +56,7 @@ class Outcome(msgspec.Struct, kw_only=True):
 def main() -> None:
     """Run every attack in a child; the outcomes lie beside the specification."""
     import torch
+    import torch._dynamo  # here once, as the first optimiser would import it in each child
 
     torch.set_num_threads(1)
     place = Path(sys.argv[1])
@@ -64,8 +68,7 @@ def main() -> None:
         pid = os.fork()
         if pid == 0:
             _become_harness(writer, Path(spec.folder, name))
-            judge(Path(file), data)
-            return  # as a script ends: its threads are waited for, what is left for the exit is done
+            _as_script(partial(judge, Path(file), data))
         os.close(writer)
         outcomes[name] = _watch(pid, reader, Path(spec.folder, name), Path(spec.home))
     place.with_name("outcomes.json").write_bytes(msgspec.json.encode(outcomes))
@@ -105,6 +108,20 @@ def judge(file: Path, data: dict[str, Any]) -> None:
     line = json.dumps({"accuracy": correct, "elapsed": elapsed})
     os.write(3, line.encode() + b"\n")
     os.write(1, b"")  # a closed output is an error here, too
+
+
+def _as_script(run: Callable[[], None]) -> None:
+    """Run it and end the process as a script does, but for freeing torch, which takes a second."""
+    try:
+        run()
+    except SystemExit:
+        pass
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    threading._shutdown()  # type: ignore[attr-defined] # waits for threads
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    os._exit(0)
 
 
 def _become_harness(writer: int, folder: Path) -> None:
@@ -220,6 +237,7 @@ def _gone(pid: int, deadline: float) -> bool:
 def _result(output: bytes) -> dict[str, Any] | None:
     line = output.rstrip(b"\n").rpartition(b"\n")[2]
     try:
+        output.decode()  # as subprocess does when it is asked for text
         value = json.loads(line)
     except (ValueError, RecursionError):
         return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import sysconfig
@@ -11,7 +10,6 @@ import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import msgspec
@@ -22,6 +20,7 @@ from arena.machine import Machine
 from arena.session import Result, Spec
 from grader.contract.isolation import LAYERS, Isolation, Layer
 from grader.contract.status import Status
+from grader.host.sandbox import remove
 
 AT_ONCE = 3  # sessions; most of their time is spent waiting for limits to pass
 _TIME = 400  # seconds for one session, far more than it takes
@@ -109,13 +108,16 @@ class Arena:
         self.table = prepare.task_cache(self._root / "cache")
         self.machines = {user: self._machine(user) for user in users()}
         self.results: dict[Plan, Result] = {}
+        self.outcomes: dict[str, naive.Outcome] = {}
 
     def run(self) -> None:
         """Run every session, some at once."""
         todo = [plan for user in users() for plan in plans(user, self.machines[user].levels)]
         todo.sort(key=lambda plan: -len(plan.attacks))
         with ThreadPoolExecutor(AT_ONCE) as pool:
+            naively = pool.submit(self._run_naive)
             self.results = dict(zip(todo, pool.map(self._run_one, todo), strict=True))
+            self.outcomes = naively.result()
 
     def proof(self, user: str, attack: Attack) -> Result:
         """The session without the layers that stop the attack."""
@@ -123,13 +125,10 @@ class Arena:
         return self.results[plan if plan.off else full(user, plan.level)]
 
     def close(self) -> None:
-        """Remove all folders; attacks that succeeded may have locked theirs."""
-        shutil.rmtree(self._root, ignore_errors=True)
-        if self._root.exists():
-            subprocess.run(["rm", "-rf", str(self._root)], check=False)  # knows deeper folders
+        """Remove all folders; attacks that succeeded may have locked theirs, or dug deep."""
+        remove(self._root)
 
-    @cached_property
-    def outcomes(self) -> dict[str, naive.Outcome]:
+    def _run_naive(self) -> dict[str, naive.Outcome]:
         """What the attacks on the wall do to a naive harness."""
         folder, _ = self._folder("root")
         values = {"HOME": folder / "home"}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shutil
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -32,10 +33,10 @@ from grader.host.settings import make_config
 from grader.host.supervise import Listener
 from grader.plugins import harness_manager
 
-LIMITS = Limits(load=3, train=3, after=1, predict=3, memory=256 * 2**20, scratch=4 * 2**20, weights=8 * 2**20)
+LIMITS = Limits(load=3, train=3, after=1, predict=3, memory=256 * 2**20, scratch=2 * 2**20, weights=8 * 2**20)
 SLOTS = 4  # so that the honest truly run beside attackers
 _MANY = 40  # submissions from which preparing the server for cheap forks pays
-_EVERY = 24  # attacks between two honest submissions
+_EVERY = 48  # attacks between two honest submissions
 _PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -118,6 +119,7 @@ def run(spec: Spec) -> Result:
 @contextmanager
 def _surroundings(folder: Path, table: str) -> Iterator[dict[str, object]]:
     answers = prepare.targets_in(folder / "cache")
+    shutil.copy2(answers, f"{answers}.old")  # for who takes them away for a moment
     socket = folder / "home" / "socket"
     with bystander.victim(answers) as (pid, address), bystander.listeners(socket) as (port, abstract):
         yield {

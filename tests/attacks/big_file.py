@@ -1,4 +1,4 @@
-"""Writes 12 MiB into one file of its scratch folder where 4 are allowed.
+"""Writes 12 MiB into one file of its scratch folder where 2 are allowed.
 
 @GROUP: bombs
 @EXPECTED: violation
@@ -15,5 +15,5 @@ def train(model):
     with open("big", "wb") as file:
         for _ in range(12):
             file.write(bytes(1 << 20))
-    time.sleep(1)
+    time.sleep(0.7)
     print("LOOT: 12 MiB")

@@ -6,10 +6,12 @@
 @NAIVE: hang
 """
 
+import time
+
 from grader import hookimpl
 
 
 @hookimpl
 def build_model(task):
     while True:
-        pass
+        time.sleep(0.01)

@@ -3,7 +3,7 @@
 @GROUP: channel
 @EXPECTED: ok
 @STOPPED_BY: wall
-@NAIVE: no-result
+@NAIVE: flood
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Uses up the disk's inodes with 1,500 empty files.
+"""Uses up the disk's inodes with 700 empty files.
 
 @GROUP: bombs
 @EXPECTED: violation
@@ -13,7 +13,7 @@ from grader import hookimpl
 
 @hookimpl
 def train(model):
-    for number in range(1_500):
+    for number in range(700):
         os.close(os.open(str(number), os.O_CREAT | os.O_WRONLY))
-    time.sleep(1)
-    print("LOOT: 1,500 files")
+    time.sleep(0.7)
+    print("LOOT: 700 files")

@@ -1,4 +1,4 @@
-"""Moves the targets into its own folder, reads them and puts them back.
+"""Moves a copy of the targets into its own folder, reads them and puts them back.
 
 @GROUP: targets
 @EXPECTED: violation
@@ -13,6 +13,6 @@ from grader import hookimpl
 
 @hookimpl
 def train(model):
-    os.rename("@TARGETS@", "answers")
+    os.rename("@TARGETS@.old", "answers")
     print("LOOT:", Path("answers").read_bytes()[:64:8])
-    os.rename("answers", "@TARGETS@")
+    os.rename("answers", "@TARGETS@.old")
