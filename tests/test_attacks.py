@@ -35,7 +35,7 @@ as_user = pytest.mark.parametrize("user", plan.users())
 
 @pytest.fixture(scope="module")
 def arena() -> Iterator[Arena]:
-    """All sessions, run once. The table of outcomes goes into the file GRADER_ATTACKS_TABLE, if that is set."""
+    """All sessions, run once. Their table goes into the file GRADER_ATTACKS_TABLE, where that is set."""
     arena = Arena()
     try:
         arena.run()
