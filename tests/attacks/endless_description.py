@@ -1,0 +1,23 @@
+"""Never ends describing its model.
+
+@GROUP: endless
+@EXPECTED: timeout
+@STOPPED_BY: wall
+@NAIVE: hang
+"""
+
+import time
+
+from torch import nn
+
+from grader import hookimpl
+
+
+class Net(nn.Sequential):
+    def __repr__(self):
+        time.sleep(600)
+
+
+@hookimpl
+def build_model(task):
+    return Net(nn.Flatten(), nn.Linear(task.in_features, task.outputs))

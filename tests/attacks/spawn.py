@@ -1,0 +1,18 @@
+"""Spawns a process that nobody waits for.
+
+@GROUP: processes
+@EXPECTED: violation
+@STOPPED_BY: landlock, seccomp
+"""
+
+import os
+
+from grader import hookimpl
+
+pid = os.posix_spawn("/bin/sleep", ["sleep", "600"], {}, setsid=True)
+print("LOOT: process", pid)
+
+
+@hookimpl
+def train(model):
+    pass
