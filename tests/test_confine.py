@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import json
+import mmap
 import os
 import signal
 import socket
@@ -383,8 +384,6 @@ class TestWatchdog:
 
     @pytest.mark.parametrize("family", [False, True])
     def test_memory_counts_from_where_the_worker_began(self, tmp_path: Path, family: bool) -> None:
-        import mmap
-
         dog = Watchdog(self.LIMITS, tmp_path, family=family)
         dog.look(os.getpid())
         with mmap.mmap(-1, 80 << 20) as shared:  # MAP_SHARED: no resource limit counts it
@@ -421,6 +420,31 @@ class TestWatchdog:
         with pytest.raises(Exceeded, match="nested folders"):
             Watchdog(self.LIMITS, tmp_path, family=False).look(os.getpid())
         remove(tmp_path)
+
+    def test_a_file_without_a_name_counts_while_it_is_open(self, tmp_path: Path) -> None:
+        dog = Watchdog(self.LIMITS, tmp_path, family=False)
+        with (tmp_path / "file").open("wb") as file:
+            file.write(b"x" * (2 << 20))
+            file.flush()
+            (tmp_path / "file").unlink()
+            with pytest.raises(Exceeded, match=r"limits\.scratch"):
+                dog.look(os.getpid())
+        dog.look(os.getpid())
+
+    def test_a_file_without_a_name_that_is_mapped_and_closed_is_refused(self, tmp_path: Path) -> None:
+        """The kernel says nowhere how large it is."""
+        dog = Watchdog(self.LIMITS, tmp_path, family=False)
+        with (tmp_path / "file").open("w+b") as file:
+            file.write(b"x" * (2 << 20))
+            file.flush()
+            libc = ctypes.CDLL(None)
+            libc.mmap.restype = ctypes.c_void_p
+            # Python's own would keep a copy of the descriptor
+            place = libc.mmap(None, ctypes.c_size_t(4096), 1, 1, file.fileno(), ctypes.c_long(0))
+        (tmp_path / "file").unlink()
+        with pytest.raises(Exceeded, match="maps a file that it has removed"):
+            dog.look(os.getpid())
+        libc.munmap(ctypes.c_void_p(place), ctypes.c_size_t(4096))
 
     def test_threads_are_counted(self, tmp_path: Path) -> None:
         stop = threading.Event()

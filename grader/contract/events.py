@@ -18,6 +18,11 @@ from grader.contract.trial import Trial
 MAX_LINE = 1 << 18  # bytes of one event; a model's structure is the longest thing said
 MAX_TOTAL = 1 << 23  # bytes of all events of one phase, and for each second of it
 MAX_RATE = 1 << 14  # bytes more: the display's heartbeats of a long training are no flood
+MAX_EVENTS = 1 << 12  # and so many, for each of which the host takes its time; a curve has 2,000 points
+MAX_EVENT_RATE = 20  # more for each second
+
+
+SPEECHLESS = 70  # exit code of a worker whose channel is broken
 
 
 class FileInfo(msgspec.Struct, frozen=True):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -27,7 +28,7 @@ from grader.host.libraries import Libraries, libraries
 
 _NVIDIA = ("/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools", "/dev/nvidia-modeset")
 _USERS = range(61184, 65184)  # where systemd, too, takes users that own nothing
-_users = itertools.count(os.getpid())
+_users = itertools.count(secrets.randbelow(len(_USERS)))  # apart from those of another session
 
 
 class Sandbox:

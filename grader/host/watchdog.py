@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import psutil
@@ -18,6 +19,7 @@ from grader.contract.trial import Limits
 
 INTERVAL = 0.05  # seconds between two looks
 _COSTS_AT_MOST = 0.2  # of the time, where a look takes long: thousands of files
+_MAPS_EACH = 10  # looks at a process's maps, which take the kernel a millisecond to write
 _LONGEST = 3000  # characters of a path: beyond 4,095 nobody could look
 _PER_FILE = 4096  # bytes that any file takes at least: its place on the disk, and in the host's time
 
@@ -35,26 +37,29 @@ class Watchdog:
 
     def __init__(self, limits: Limits, scratch: Path, *, family: bool) -> None:
         self._limits, self._scratch, self._family = limits, scratch, family
+        self._device = scratch.stat().st_dev
         self._start: int | None = None  # bytes, before it reads its submission
+        self._looks = 0
         self._next = 0.0
 
     def look(self, pid: int) -> None:
-        """Raise Exceeded when a limit is passed. Costs 0.1 ms, and nothing between two looks."""
+        """Raise Exceeded when a limit is passed. Costs 0.2 ms, and nothing between two looks."""
         started = time.monotonic()
         if started < self._next:
             return
+        pids = [pid]
         with contextlib.suppress(OSError, ValueError, psutil.Error):  # it has ended meanwhile
-            self._look_at_processes(pid)
-        self._look_at_scratch()
+            if self._family:
+                pids += [child.pid for child in psutil.Process(pid).children(recursive=True)]
+            self._look_at_processes(pids)
+        self._look_at_scratch(pids)
+        self._looks += 1
         ended = time.monotonic()
         self._next = ended + max(INTERVAL, (ended - started) / _COSTS_AT_MOST)
 
-    def _look_at_processes(self, pid: int) -> None:
-        memory, threads = _taken(pid, shares=self._family)
-        if self._family:
-            for child in psutil.Process(pid).children(recursive=True):
-                more, their_threads = _taken(child.pid, shares=True)
-                memory, threads = memory + more, threads + their_threads
+    def _look_at_processes(self, pids: Sequence[int]) -> None:
+        taken = [_taken(pid, shares=self._family) for pid in pids]
+        memory, threads = (sum(column) for column in zip(*taken, strict=True))
         if self._start is None:
             self._start = memory
         if memory - self._start > self._limits.memory:
@@ -66,14 +71,40 @@ class Watchdog:
         if threads > MAX_THREADS:
             raise Exceeded(Status.VIOLATION, f"it ran {threads} threads at once; {MAX_THREADS} are allowed")
 
-    def _look_at_scratch(self) -> None:
+    def _look_at_scratch(self, pids: Sequence[int]) -> None:
         size = _size(self._scratch, self._limits.scratch)
+        for pid in pids:
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                size += self._removed(pid)
         if size > self._limits.scratch:
             raise Exceeded(
                 Status.VIOLATION,
                 f"it wrote more than limits.scratch allows ({_mib(self._limits.scratch)}, "
                 f"each file as at least {_PER_FILE} bytes) into its scratch folder",
             )
+
+    def _removed(self, pid: int) -> int:
+        """Bytes of files without a name, which take up the disk for as long as they are open."""
+        sizes: dict[int, int] = {}
+        for path in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):  # closed meanwhile
+                found = path.stat()
+                if stat.S_ISREG(found.st_mode) and found.st_nlink == 0 and found.st_dev == self._device:
+                    sizes[found.st_ino] = found.st_blocks * 512
+        if self._looks % _MAPS_EACH == 0 and (_mapped(pid, self._scratch.name) - sizes.keys()):
+            raise Exceeded(
+                Status.VIOLATION, "it maps a file that it has removed and closed, whose size nobody can see"
+            )
+        return sum(sizes.values())
+
+
+def _mapped(pid: int, folder: str) -> set[int]:
+    """Inodes of removed files of the folder that the process maps."""
+    found = set()
+    for line in Path(f"/proc/{pid}/maps").read_text(errors="replace").splitlines():
+        if line.endswith(" (deleted)") and f"/{folder}/" in line:
+            found.add(int(line.split(maxsplit=5)[4]))
+    return found
 
 
 def _taken(pid: int, *, shares: bool) -> tuple[int, int]:

@@ -55,7 +55,7 @@ class WorkerProcess:
     def __init__(self, status: socket.socket, channel: socket.socket, output: int) -> None:
         self._status, self._channel, self._output_fd = status, channel, output
         self._status_lines, self._lines = _Lines(1 << 12), _Lines(events.MAX_LINE)
-        self._total = 0
+        self._total = self._count = 0  # bytes and lines that came over the channel
         self._born = time.monotonic()
         self.pid: int | None = None
         self._pidfd: int | None = None
@@ -206,7 +206,12 @@ class WorkerProcess:
             self._forget(self._channel.fileno())
             return False
         self._total += len(data)
-        if self._total > events.MAX_TOTAL + events.MAX_RATE * (time.monotonic() - self._born):
+        self._count += data.count(b"\n")
+        age = time.monotonic() - self._born
+        if (
+            self._total > events.MAX_TOTAL + events.MAX_RATE * age
+            or self._count > events.MAX_EVENTS + events.MAX_EVENT_RATE * age
+        ):
             raise _malformed("sent more than its channel may carry")
         for line in self._lines.feed(data):
             self._events.append(_decoded(line))
@@ -286,6 +291,12 @@ def _malformed(what: str) -> PhaseEnded:
 
 
 def _crashed(exited: Exited) -> PhaseEnded:
+    if exited.code == events.SPEECHLESS:
+        return PhaseEnded(
+            Status.CRASHED,
+            "the process could no longer speak on the channel that belongs to grader (descriptor 3): "
+            "the submission has closed or replaced it",
+        )
     if exited.code >= 0:
         return PhaseEnded(
             Status.CRASHED,

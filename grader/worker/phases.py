@@ -14,7 +14,7 @@ from torch import nn
 from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook
 
 from grader.contract.errors import BudgetExhausted
-from grader.contract.events import Confined, Done, Event, Order, Ready, Start
+from grader.contract.events import SPEECHLESS, Confined, Done, Event, Order, Ready, Start
 from grader.contract.text import NAME, plain
 from grader.contract.trial import Trial
 from grader.worker import confine, defaults, guards, weights
@@ -55,7 +55,10 @@ def run_phase(request: bytes, means: confine.Means) -> None:
         event = _PHASES[request](start.trial, channel, stage)
     except BaseException as error:  # whatever ends a phase becomes its row
         event = failure(error, start.trial, stage.doing)
-    channel.send(event)
+    try:
+        channel.send(event)
+    except OSError:
+        os._exit(SPEECHLESS)
     signal.pause()  # the host has what it needs, and ends this process
 
 

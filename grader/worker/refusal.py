@@ -23,7 +23,7 @@ _MAX_FRAMES = 30
 _MAX_CHAIN = 10  # errors behind an error
 
 _FILES = "lets a submission read its own folder and the libraries, and write to its current folder only"
-_SYSTEM = "lets a submission start no processes, open no sockets and signal nobody"
+_SYSTEM = "lets a submission start no processes, open no sockets, signal nobody and change no modes of files"
 
 
 class Refused(BaseException):
@@ -89,6 +89,10 @@ def _denied(error: BaseException, trial: Trial, doing: str) -> tuple[Status, str
     """
     if isinstance(error, ProcessesOff):
         return None
+    if isinstance(error, OSError) and error.errno == errno.EFBIG:
+        most = max(trial.limits.weights, trial.limits.scratch)
+        said = f"a file grew beyond the {most} bytes that limits.weights and limits.scratch allow"
+        return Status.VIOLATION, f"{said}, while {doing}"
     for layer, allowed in filter(None, map(_forbidden, _chain(error))):
         if layer in LAYERS[trial.isolation]:
             said = f"{type(error).__name__} while {doing}: {_text(error)}"[: _MAX_REASON // 2]
@@ -100,9 +104,11 @@ def _forbidden(error: OSError) -> tuple[Layer, str] | None:
     """The layer that may have forbidden it, and what that allows. What code raises itself has no number."""
     if isinstance(error, socket.gaierror):  # a name server is asked over a socket
         return Layer.SECCOMP, _SYSTEM
-    if not isinstance(error, PermissionError) or error.errno not in {errno.EPERM, errno.EACCES}:
+    if not isinstance(error, PermissionError):
         return None
-    return (Layer.SECCOMP, _SYSTEM) if error.filename is None else (Layer.LANDLOCK, _FILES)
+    return {errno.EPERM: (Layer.SECCOMP, _SYSTEM), errno.EACCES: (Layer.LANDLOCK, _FILES)}.get(
+        error.errno or 0
+    )
 
 
 def _chain(error: BaseException | None) -> list[OSError]:

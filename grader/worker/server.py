@@ -20,7 +20,7 @@ from pathlib import Path
 
 import msgspec
 
-from grader.contract.events import Exited, Setup, Spawned
+from grader.contract.events import SPEECHLESS, Exited, Setup, Spawned
 from grader.worker import confine, pages
 
 # torch.optim imports torch._dynamo with its first optimiser: 0.75 s in every fork, on the clock
@@ -40,10 +40,10 @@ def main() -> None:
     """Preload, then serve until the host is gone."""
     control = socket.socket(fileno=int(sys.argv[1]))
     setup = msgspec.json.decode(read_line(control), type=Setup)
-    sys.dont_write_bytecode = True  # a submission's folder is not ours to write into
     confine.become_subreaper()
     confine.die_with_parent(True)  # importing torch takes seconds in which nobody looks at the socket
     preload(setup.preload, cpu=setup.cpu)
+    sys.dont_write_bytecode = True  # a submission's folder is not ours to write into
     means = confine.means(setup.sandbox)
     if setup.many:
         pages.collapse()
@@ -203,7 +203,7 @@ def run_child(request: bytes, means: confine.Means, status: int, channel: int, o
         import traceback
 
         traceback.print_exc()
-        os._exit(70)
+        os._exit(SPEECHLESS)
     os._exit(0)
 
 

@@ -73,8 +73,13 @@ def stops(attack: Attack, level: Isolation, user: str, machine: Machine) -> bool
 
 
 def expected(attack: Attack, level: Isolation) -> frozenset[Status]:
-    """The statuses of its row where it is stopped. Within namespaces what it is after is simply not there."""
-    if Layer.NAMESPACES in LAYERS[level] and attack.stopped_by:
+    """The statuses of its row where it is stopped.
+
+    Within namespaces what it is after is simply not there; and where file modes or users alone stand in
+    its way, the system's refusal is nobody's rule.
+    """
+    layers = attack.stopped_by & LAYERS[level]
+    if layers and (Layer.NAMESPACES in LAYERS[level] or layers == {Layer.IDENTITY}):
         return attack.expected | {Status.CRASHED}
     return attack.expected
 

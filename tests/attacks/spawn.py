@@ -5,11 +5,11 @@
 @STOPPED_BY: landlock, seccomp
 """
 
-import os
+import posix  # os.posix_spawn is guarded
 
 from grader import hookimpl
 
-pid = os.posix_spawn("/bin/sleep", ["sleep", "600"], {}, setsid=True)
+pid = posix.posix_spawn("/bin/sleep", ["sleep", "600"], {}, setsid=True)
 print("LOOT: process", pid)
 
 
