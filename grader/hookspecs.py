@@ -125,8 +125,8 @@ class HarnessHooks:
 
         `submissions` are all that may come: their folders must be readable and their imports are worth
         preloading in a worker server; `trials` is about how many there will be. `isolation` is the level
-        at which each must run, shown to be possible on this machine; `hidden` are installed folders that
-        hold targets, which no worker may read.
+        at which each must run, shown to be possible on this machine; `hidden` are folders that no worker may
+        read, wherever they lie: data sets inside libraries, the cache, the leaderboard.
         `listen(trial, phase, point)` may be called from any thread.
         """
 

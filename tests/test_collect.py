@@ -297,6 +297,19 @@ def test_a_file_owns_the_siblings_that_it_imports_and_that_they_import(write: Wr
     assert found("s")[0].digest != mine.digest
 
 
+def test_a_package_beside_a_file_is_owned_with_what_it_imports_from_itself(write: Write) -> None:
+    write(
+        {
+            "s/mlp.py": GOOD + "\nimport parts\n",
+            "s/parts/__init__.py": "from .deep import A\nfrom .. import no\n",
+        }
+    )
+    write({"s/parts/deep/__init__.py": "from ..flat import A\n", "s/parts/flat.py": "A = 1\n", "s/no.py": ""})
+    assert found("s/mlp.py")[0].files == (
+        "mlp.py", "parts/__init__.py", "parts/deep/__init__.py", "parts/flat.py",
+    )  # fmt: skip
+
+
 def test_siblings_stand_behind_the_standard_library_and_what_is_installed(write: Write) -> None:
     modules = ["json", "time", "numpy", "grader"]  # `time` is built in, and nowhere on the path
     write({"mine.py": GOOD + f"import {', '.join(modules)}\n", **{f"{name}.py": "" for name in modules}})
@@ -570,6 +583,18 @@ def test_what_does_not_belong_in_a_folder_is_a_problem(write: Write, tmp_path: P
         "link": "link holds a link to a folder, up: put a copy in its place",
         "large": f"large takes {(2 << 20) + len(GOOD):,} bytes (2 MiB), at most 1,048,576 bytes (1 MiB) are allowed (limits.submission): submissions hold code, not data or weights",
         "many": "many holds more than 2,000 files: leave data and environments outside",
+    }
+
+
+def test_a_link_to_a_file_is_followed_within_the_folder_alone(write: Write, tmp_path: Path) -> None:
+    """What belongs to a submission its worker may read: a link out of it could name the targets."""
+    write({f"{name}/__init__.py": GOOD for name in ("inside", "outside")} | {"targets.bin": "3141"})
+    write({"inside/table.txt": "1"})
+    (tmp_path / "inside/same.txt").symlink_to("table.txt")
+    (tmp_path / "outside/answers.txt").symlink_to(tmp_path / "targets.bin")
+    assert {each.name: each.problem for each in found("inside", "outside")} == {
+        "inside": "",
+        "outside": "outside holds a link that leads out of it, answers.txt: put a copy in its place",
     }
 
 

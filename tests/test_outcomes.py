@@ -387,6 +387,9 @@ FINE = {
     "same_one.py": GOOD + "\nclass Net(nn.Linear):\n    pass\n",
     "same_two.py": GOOD + "\nclass Net(nn.Conv2d):\n    pass\n",
     "uses_sibling.py": IMPORTS + "from shared_layers import head\n" + MODEL.replace("nn.Linear(", "head("),
+    "uses_folder.py": IMPORTS + "from layers.wide import head\n" + MODEL.replace("nn.Linear(", "head("),
+    "layers/wide.py": "from .plain import head\n",
+    "layers/plain.py": "from torch.nn import Linear as head\n",
     "shared_layers.py": "from torch.nn import Linear as head\n",
     "package/__init__.py": "from .parts import build\n" + built("return build(task)"),
     "package/parts.py": "from torch import nn\nfrom .deep.er import WIDTH\n\ndef build(task):\n"
@@ -394,7 +397,10 @@ FINE = {
     "package/deep/__init__.py": "",
     "package/deep/er.py": "WIDTH = 8\n",
 }  # fmt: skip
-NO_SUBMISSIONS = {"shared_layers.py", "package/parts.py", "package/deep/__init__.py", "package/deep/er.py"}
+NO_SUBMISSIONS = {
+    "shared_layers.py", "layers/wide.py", "layers/plain.py",
+    "package/parts.py", "package/deep/__init__.py", "package/deep/er.py",
+}  # fmt: skip
 WELL = sorted({name.partition("/")[0] for name in FINE.keys() - NO_SUBMISSIONS} | {"knows.py"})
 
 

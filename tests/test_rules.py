@@ -275,8 +275,8 @@ def test_a_forbidden_call_is_a_violation_wherever_seccomp_is(
     assert status is Status.VIOLATION
     assert reason.startswith(text)
     assert reason.endswith(
-        ": the confinement lets a submission start no processes, open no sockets, signal nobody and change no modes of files "
-        f"(isolation {level})"
+        ": the confinement lets a submission start no processes, open no sockets, signal nobody and change "
+        f"no modes of files (isolation {level})"
     )
 
 

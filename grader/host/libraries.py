@@ -27,7 +27,10 @@ _PACKAGES = ("site-packages", "dist-packages")
 
 @dataclass(frozen=True)
 class Libraries:
-    """Files and folders that workers may read, and the holes in them. All are real paths."""
+    """Files and folders that workers may read, and what they may not. All are real paths.
+
+    A hole around a root takes nothing from it: what was not granted needs no hole.
+    """
 
     roots: tuple[Path, ...]
     holes: tuple[Path, ...]
@@ -56,8 +59,7 @@ def libraries(more: Iterable[Path] = (), hidden: Iterable[Path] = (), *, program
         *(folder for root in roots for folder in _foreign_packages(root, installed)),
         *_existing(hidden),
     }
-    kept = [root for root in roots if not any(root.is_relative_to(hole) for hole in holes)]
-    return Libraries(tuple(_outermost(kept)), tuple(sorted(holes)))
+    return Libraries(tuple(_outermost(roots)), tuple(sorted(holes)))
 
 
 def _standard_library() -> Iterator[Path]:

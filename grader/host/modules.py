@@ -1,8 +1,7 @@
 """The modules of one submission: which belong to it, and where a name that one imports is defined.
 
 A folder owns every file below it. A single file owns the modules beside it that it imports, and those
-that they import; they stand behind the standard library and whatever is installed, as in the worker,
-which puts their folder at the end of `sys.path`.
+that they import; they stand behind the standard library and whatever is installed, as in the worker.
 """
 
 from __future__ import annotations
@@ -100,7 +99,8 @@ class Sources:
         if statement.level:
             inside = importer.split("/")[:-1]
             keep = len(inside) - (statement.level - 1)
-            return [*inside[:keep], *parts] if self.package and keep >= 0 else None
+            within = keep >= 0 if self.package else keep > 0  # beside a file only packages have insides
+            return [*inside[:keep], *parts] if within else None
         own = parts and self.siblings and not is_elsewhere(parts[0], self.folder)
         return parts if own else None
 

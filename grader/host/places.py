@@ -15,7 +15,7 @@ def host_secret() -> bytes:
 
     They order the test inputs of each trial. Kept in GRADER_STATE, or the user's state folder.
     """
-    path = _state_folder() / "secret"
+    path = state_folder() / "secret"
     try:
         if not path.exists():
             _make_secret(path)
@@ -27,7 +27,8 @@ def host_secret() -> bytes:
         ) from None
 
 
-def _state_folder() -> Path:
+def state_folder() -> Path:
+    """Return where the host keeps its secret: GRADER_STATE, or the user's state folder."""
     if folder := os.environ.get("GRADER_STATE"):
         return Path(folder)
     import platformdirs

@@ -12,9 +12,11 @@ import os
 import secrets
 import shutil
 import socket
+import stat
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO
@@ -24,8 +26,10 @@ import msgspec
 from grader.contract import events
 from grader.contract.errors import GraderError
 from grader.contract.isolation import Layer
-from grader.host.libraries import Libraries, libraries
+from grader.host.libraries import libraries
 
+_PREFIX = "grader-scratch-"
+_YOUNG = 60.0  # seconds
 _NVIDIA = ("/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools", "/dev/nvidia-modeset")
 _USERS = range(61184, 65184)  # where systemd, too, takes users that own nothing
 _users = itertools.count(secrets.randbelow(len(_USERS)))  # apart from those of another session
@@ -50,8 +54,10 @@ class Sandbox:
         self._folders = tuple(dict.fromkeys(folder.resolve() for folder in folders))
         self._devices = tuple(_devices()) if device_kind == "cuda" else ()
         self._allow_subprocess = allow_subprocess
-        self.scratch = Path(tempfile.mkdtemp(prefix="grader-"))
+        _sweep(Path(tempfile.gettempdir()))
+        self.scratch = Path(tempfile.mkdtemp(prefix=_PREFIX)).resolve()
         self.scratch.chmod(0o711)  # each worker reaches its own folder, and cannot list the others'
+        self._lock = _locked(self.scratch)
 
     def start(
         self, module: str, orders: msgspec.Struct, environment: Mapping[str, str], log: IO[bytes]
@@ -93,8 +99,11 @@ class Sandbox:
         return folder, user
 
     def close(self) -> None:
-        """Remove what is left in the scratch folder."""
+        """Remove what is left in the scratch folder. May be called twice."""
         remove(self.scratch)
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     def _wrapper(self) -> list[str]:
         if Layer.NAMESPACES not in self.layers:
@@ -105,30 +114,34 @@ class Sandbox:
         return [program, *_namespaces(), *self._mounts(), "--"]
 
     def _mounts(self) -> Iterator[str]:
+        """Outer folders first, so that what lies inside them shows, or is hidden, over them."""
+        places = dict.fromkeys(self._libraries.holes, "--tmpfs")
+        places |= dict.fromkeys((*self._read_only(), *self._libraries.roots), "--ro-bind")
+        places[self.scratch] = "--bind"
+        yield from _parents(path for path, how in places.items() if how != "--tmpfs")
+        yield from _links()
+        for path in sorted(places, key=lambda path: len(path.parts)):
+            how, around = places[path], next((places[p] for p in path.parents if p in places), "--tmpfs")
+            if how != around:  # what shows, or is hidden, with the folder around it needs nothing more
+                yield from (how, *([str(path)] * (1 if how == "--tmpfs" else 2)))
+        yield from self._devices_and_kernel()
+
+    def _devices_and_kernel(self) -> Iterator[str]:
         yield from ("--proc", "/proc", "--dev", "/dev")
         if os.geteuid() == 0:  # bubblewrap leaves it writable to root: core_pattern leads out
             yield from ("--ro-bind", "/proc/sys", "/proc/sys")
         if self._allow_subprocess:  # what data loaders pass to each other; counted as memory
             yield from ("--perms", "1777", "--tmpfs", "/dev/shm")  # noqa: S108
-        shown = list(self._read_only())
-        yield from _parents([*shown, self.scratch])
-        yield from _links()
-        for path in shown:
-            yield from ("--ro-bind", str(path), str(path))
-        for hole in _inside(self._libraries):
-            yield from ("--tmpfs", str(hole))
         for device in self._devices:
             yield from ("--dev-bind", device, device)
         yield from ("--ro-bind-try", "/sys/devices/system", "/sys/devices/system")
-        yield from ("--bind", str(self.scratch), str(self.scratch))
 
     def _read_only(self) -> Iterator[Path]:
-        yield from self._libraries.roots
+        yield from self._folders
         yield Path(sys.executable)
         config = Path(sys.prefix, "pyvenv.cfg")
         if config.exists():
             yield config
-        yield from self._folders
 
 
 def next_user() -> int | None:
@@ -145,6 +158,32 @@ def remove(folder: Path) -> None:
     if folder.exists():
         for command in (["chmod", "-R", "u+rwx"], ["rm", "-rf"]):
             subprocess.run([*command, "--", folder], stderr=subprocess.DEVNULL, check=False)
+
+
+def _sweep(place: Path) -> None:
+    """Remove the scratch folders of hosts that were killed: nobody holds their locks."""
+    for folder in place.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            found = folder.lstat()
+            young = time.time() - found.st_mtime < _YOUNG  # made, and not locked yet
+            if young or found.st_uid != os.geteuid() or not stat.S_ISDIR(found.st_mode):
+                continue
+            if (lock := _locked(folder)) is not None:
+                remove(folder)
+                os.close(lock)
+
+
+def _locked(folder: Path) -> int | None:
+    """A descriptor that locks the folder for as long as it is open; None where another process does."""
+    import fcntl
+
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
 
 
 def _namespaces() -> Iterator[str]:
@@ -164,10 +203,6 @@ def _parents(paths: Iterable[Path]) -> Iterator[str]:
     """The folders above them: bubblewrap would make each for root alone."""
     for folder in sorted({folder for path in paths for folder in path.parents} - {Path("/")}):
         yield from ("--perms", "0755", "--dir", str(folder))
-
-
-def _inside(found: Libraries) -> Iterator[Path]:
-    return (hole for hole in found.holes if any(hole.is_relative_to(root) for root in found.roots))
 
 
 def _devices() -> Iterator[str]:

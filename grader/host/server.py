@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Iterable
+from pathlib import Path
 
 from grader.contract.errors import GraderError
 from grader.contract.events import Setup
@@ -46,7 +47,7 @@ class WorkerServer:
             many=many,  # half a second at the start that saves each trial 40 ms
         )
         self._process, self._control = sandbox.start(
-            "grader.worker.server", setup, _environment(device_kind), self._log
+            "grader.worker.server", setup, _environment(device_kind, sandbox.scratch), self._log
         )
 
     def spawn(self, phase: bytes) -> WorkerProcess:
@@ -98,7 +99,7 @@ class WorkerServer:
         return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
-def _environment(device_kind: str) -> dict[str, str]:
+def _environment(device_kind: str, scratch: Path) -> dict[str, str]:
     """A clean environment: nothing of the user's reaches a worker but what is named here."""
     environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
@@ -107,6 +108,7 @@ def _environment(device_kind: str) -> dict[str, str]:
     elif visible is not None:
         environment["CUDA_VISIBLE_DEVICES"] = visible
     return environment | {
+        "TMPDIR": str(scratch),  # importing torch needs one that can be written
         "USER": "grader",  # getpass.getuser(): a worker's user has no entry in passwd
         "PYTHONHASHSEED": "0",  # the order of sets must not differ between two runs
         # spinning OpenMP threads make two trials at once 8 to 50 times slower; this costs 6 % alone

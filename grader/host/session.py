@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import queue
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
@@ -50,7 +50,7 @@ class Session:
         self.problems: list[str] = []  # files of the leaderboard that could not be read
         self.manager = manager
         self.records: list[Record] = []
-        self._hidden: list[Path] = []  # where targets lie among what is installed
+        self._hidden: list[Path] = []  # folders that no worker may read
         self.interrupted = False
         self.stopped_early = False  # by -x or --maxfail
         self._inbox: queue.SimpleQueue[Callable[[], bool]] = queue.SimpleQueue()
@@ -105,8 +105,23 @@ class Session:
                 raise UsageError(
                     f"there is no task {name!r}{did_you_mean(name, known)}; `grader tasks` lists them"
                 )
-        self._hidden = sorted({path for each in known.values() for path in each.hidden})
+        carried = (path for each in known.values() for path in each.hidden)
+        self._hidden = sorted({*carried, *self._own_places()})
         return {name: known[name] for name in self.config.tasks}
+
+    def _own_places(self) -> Iterator[Path]:
+        """What no worker may read, wherever the user has put it."""
+        from grader.host import data, places
+
+        found = data.data_places(self.config)
+        folders = (
+            self.config.leaderboard,
+            data.cache_root(),
+            found.data,
+            found.downloads,
+            places.state_folder(),
+        )
+        return filter(None, folders)
 
     def _submissions(self) -> list[Submission]:
         from grader.host.collect import collect

@@ -62,7 +62,9 @@ def read(path: Path, limit: int, taken: int = 0) -> bytes:
 def tree(folder: Path) -> Iterator[Path]:
     """Yield every file below a folder, but for hidden ones and byte code. Raises Unreadable.
 
-    A linked folder is refused: its files could change, or lead round in a circle, unseen.
+    A linked folder is refused: its files could change, or lead round in a circle, unseen. So is a link
+    that leads out of the folder: whatever belongs to a submission its worker may read, and the link could
+    name the targets.
     """
     waiting, met = [folder], 0
     while waiting:
@@ -70,12 +72,14 @@ def tree(folder: Path) -> Iterator[Path]:
         met += len(entries)
         for entry in entries:
             path = Path(entry.path)
-            if not entry.is_dir():
-                yield path
-            elif entry.is_symlink():
+            if entry.is_symlink() and entry.is_dir():
                 raise Unreadable(f"holds a link to a folder, {entry.name}: put a copy in its place")
-            else:
+            if entry.is_symlink() and not path.resolve().is_relative_to(folder.resolve()):
+                raise Unreadable(f"holds a link that leads out of it, {entry.name}: put a copy in its place")
+            if entry.is_dir():
                 waiting.append(path)
+            else:
+                yield path
 
 
 def read_tree(folder: Path, limit: int) -> tuple[dict[str, bytes], dict[str, str], int]:

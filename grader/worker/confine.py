@@ -142,10 +142,12 @@ def _own_rules(plan: Plan) -> Iterator[Rule]:
 
 
 def _of_submission(submission: Submission) -> Iterator[tuple[str, int]]:
-    """Its files, as the digest covers them, and the names of what lies beside them."""
-    yield submission.folder, landlock.READ_DIR  # import looks for the files by listing it
-    for name in submission.files:
-        yield str(Path(submission.folder, name)), landlock.READ_FILE
+    """Its files, as the digest covers them, and the names in the folders that are its own."""
+    folder = Path(submission.folder)
+    files = [folder / name for name in submission.files]
+    own = {path.parent for path in files} - (set() if submission.package else {folder})
+    yield from ((str(path), landlock.READ_FILE) for path in files)
+    yield from ((str(path), landlock.READ_DIR) for path in own)  # import lists what it looks into
 
 
 def _anyone_reads(path: str) -> bool:

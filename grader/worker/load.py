@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import importlib.abc
 import importlib.util
 import random
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -103,12 +105,13 @@ def _same_as_discovered(submission: Submission, manager: pluggy.PluginManager) -
 def import_entry(submission: Submission) -> ModuleType:
     """Import the submission's file; a folder is a package, so that its relative imports work.
 
-    Its folder comes last on the path: a file there cannot stand in for an installed module.
+    Its own modules come last: a file of its folder cannot stand in for an installed module.
     """
     entry, root = Path(submission.entry), Path(submission.path)
-    sys.path.append(str(entry.parent))
     if not submission.package:
+        sys.meta_path.append(Siblings(Path(submission.folder), submission.files))
         return _imported(entry, None)
+    sys.path.append(str(entry.parent))
     if entry.parent == root:
         return _imported(entry, root)
     # deep in an installed package: its parents are imported first, as for any module
@@ -117,6 +120,30 @@ def import_entry(submission: Submission) -> ModuleType:
     module = importlib.import_module(".".join((MODULE_NAME, *inner.relative_to(root).parts)))
     sys.modules[MODULE_NAME] = module
     return module
+
+
+class Siblings(importlib.abc.MetaPathFinder):
+    """Finds the modules beside a file by their names: it may not list the folder that it shares."""
+
+    def __init__(self, folder: Path, files: Iterable[str]) -> None:
+        self._folder = folder
+        self._files = frozenset(files)
+
+    def find_spec(self, name: str, path: object, target: object = None) -> ModuleSpec | None:  # noqa: ARG002
+        """Return where a top-level module of these files lies, or None."""
+        if path is not None:
+            return None
+        first, inside = f"{name}/__init__.py", [str(self._folder / name)]
+        if first in self._files:
+            file = self._folder / first
+            return importlib.util.spec_from_file_location(name, file, submodule_search_locations=inside)
+        if f"{name}.py" in self._files:
+            return importlib.util.spec_from_file_location(name, self._folder / f"{name}.py")
+        if not any(file.startswith(f"{name}/") for file in self._files):
+            return None
+        spec = ModuleSpec(name, None, is_package=True)  # a folder without a file of its own
+        spec.submodule_search_locations = inside
+        return spec
 
 
 def _imported(file: Path, package: Path | None) -> ModuleType:

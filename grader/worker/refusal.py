@@ -22,7 +22,7 @@ _MAX_DETAIL = 8000
 _MAX_FRAMES = 30
 _MAX_CHAIN = 10  # errors behind an error
 
-_FILES = "lets a submission read its own folder and the libraries, and write to its current folder only"
+_FILES = "lets a submission read its own files and the libraries, and write to its current folder only"
 _SYSTEM = "lets a submission start no processes, open no sockets, signal nobody and change no modes of files"
 
 

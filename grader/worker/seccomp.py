@@ -27,8 +27,9 @@ _PROCESSES: _Numbers = {
 # the network, docker.sock, D-Bus, netlink, vsock: no socket, of no family
 _SOCKETS: _Numbers = {"socket": (41, 198), "socketpair": (53, 199)}
 
-# owners and times of files, which Landlock does not cover
+# owners and times of files, which Landlock does not cover, and their lengths, which it did not at first
 _MODES: _Numbers = {
+    "truncate": (76, 45),
     "chmod": (90, None), "fchmod": (91, 52), "fchmodat": (268, 53), "fchmodat2": (452, 452),
     "chown": (92, None), "fchown": (93, 55), "lchown": (94, None), "fchownat": (260, 54),
     "utime": (132, None), "utimes": (235, None), "futimesat": (261, None), "utimensat": (280, 88),
@@ -99,7 +100,8 @@ _KINDS = {"setpriority": 0, "ioprio_set": 1}  # PRIO_PROCESS, IOPRIO_WHO_PROCESS
 _AF_UNIX = 1
 _CLONE_THREAD = 0x10000
 _CLONE_NAMESPACES = 0x7E020000
-_F_SETOWN, _F_SETSIG, _F_SETOWN_EX = 8, 10, 15  # would send SIGIO to the host
+# would send SIGIO to the host; would hold up whoever opens a file
+_FCNTLS = {"F_SETOWN": 8, "F_SETSIG": 10, "F_SETOWN_EX": 15, "F_SETLEASE": 1024}
 _FIOSETOWN, _SIOCSPGRP, _TIOCSTI = 0x8901, 0x8902, 0x5412  # the same; and typing at a terminal
 _PR_SET_PDEATHSIG = 1  # a worker dies with its server
 
@@ -146,7 +148,7 @@ def program(pid: int, *, allow_subprocess: bool = False, machine: str = kernel.M
     for name, (numbers, argument) in _OF_A_PROCESS.items():
         first = _must_be(0, _KINDS[name]) if name in _KINDS else []
         code += _when(numbers[column], [*first, *_among(argument, [0, pid], _PASS, otherwise=_REFUSE)])
-    code += _when(_FCNTL[column], _among(1, [_F_SETOWN, _F_SETSIG, _F_SETOWN_EX], _REFUSE, otherwise=_PASS))
+    code += _when(_FCNTL[column], _among(1, _FCNTLS.values(), _REFUSE, otherwise=_PASS))
     code += _when(_IOCTL[column], _among(1, [_FIOSETOWN, _SIOCSPGRP, _TIOCSTI], _REFUSE, otherwise=_PASS))
     whole = {number for group in refused for each in group.values() if (number := each[column]) is not None}
     for number in sorted(whole):
