@@ -103,7 +103,7 @@ def record(
             processor="A Processor 9000",
             cores=2,
         ),
-        isolation="process",
+        isolation="landlock",
         finished="2026-01-01T00:00:00Z",
     )
     return msgspec.structs.replace(base, **changes)

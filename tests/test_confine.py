@@ -21,6 +21,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sessions import loop, session, write
 
 from grader.contract.errors import UsageError
 from grader.contract.isolation import LAYERS, MAX_THREADS, Isolation, Layer
@@ -481,3 +482,32 @@ class TestWatchdog:
         with subprocess.Popen([sys.executable, "-c", ""]) as process:
             process.wait()
         Watchdog(self.LIMITS, tmp_path, family=True).look(process.pid)
+
+
+class TestSubprocesses:
+    WORKERS = loop(
+        """
+for x, y in torch.utils.data.DataLoader(train_data.dataset, batch_size=64, num_workers=2):
+    budget.step(len(x))
+    step(model, optimizer, x, y)
+""",
+        "model, train_data, budget",
+    )
+
+    def test_data_loaders_have_workers_where_namespaces_hold_them(self, tmp_path: Path, places: Path) -> None:
+        if isolation.fault(Isolation.STRICT):
+            pytest.skip("this machine gives no isolation strict")
+        write(tmp_path, {"subs/workers.py": self.WORKERS})
+        [row] = session(tmp_path, places, isolation="strict", allow_subprocess=True).values()
+        assert (row.status, row.isolation) == (Status.OK, "strict"), row.reason
+        assert row.usage.samples > 0
+
+    def test_a_machine_without_them_says_so_before_anything_runs(
+        self, tmp_path: Path, places: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        write(tmp_path, {"subs/workers.py": self.WORKERS})
+        monkeypatch.setenv("PATH", str(tmp_path))
+        with pytest.raises(
+            UsageError, match="needs isolation .strict.: install bubblewrap"
+        ):
+            session(tmp_path, places, allow_subprocess=True)

@@ -162,6 +162,16 @@ def test_columns_of_a_plugin_are_shown(tmp_path: Path) -> None:
 # ---- Markdown
 
 
+@pytest.mark.parametrize("level", ["weak", "rlimit", "an-older-one"])
+def test_tables_of_levels_that_do_not_confine_are_marked(level: str) -> None:
+    made = standings([record("mlp", isolation=level), record("mlp", isolation="landlock")])
+    text = readme(made)
+    assert f"## digits, 3 epochs, cpu, isolation {level}\n" in text
+    assert text.count("compare these rows with each other only") == 1
+    titles = [leaderboard_text(table).split("\n")[0] for table in made.tables]
+    assert sorted(titles) == ["digits, 3 epochs, cpu", f"digits, 3 epochs, cpu, isolation {level}"]
+
+
 def test_the_readme_says_what_a_track_is_and_repeats_each_failure() -> None:
     made = [record("mlp", alongside=3), failed("slow", Status.TIMEOUT, reason="training took 11 s of 10 s")]
     made += [failed("ours", Status.HARNESS_ERROR, reason="oops"), record("mlp", digest="0", finished="2025")]
@@ -169,7 +179,7 @@ def test_the_readme_says_what_a_track_is_and_repeats_each_failure() -> None:
     for words in (
         "## digits, 3 epochs, cpu\n",
         "Trained on 1,297 samples in 10 classes (multiclass), scored by accuracy on 500 test samples (hi",
-        "on A Processor 9000 (1 thread), isolation process, torch 2.9.0",
+        "on A Processor 9000 (1 thread), isolation landlock, torch 2.9.0",
         "Up to 3 other trials ran beside one of these.",
         "- Seed 0 of slow: timeout in train: training took 11 s of 10 s\n",
         "- Seed 0 of ours: harness error in train (not held against it): oops\n",

@@ -254,7 +254,7 @@ def test_a_file_out_of_reach_is_a_violation_that_says_what_is_in_reach(
     assert judged(DENIED, trial, level) == (
         Status.VIOLATION,
         "PermissionError while training: [Errno 13] Permission denied: '/x/y': the confinement lets a "
-        "submission read its own folder and the libraries, and write to its current folder only "
+        "submission read its own files and the libraries, and write to its current folder only "
         f"(isolation {level})",
     )
 

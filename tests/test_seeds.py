@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -210,16 +209,16 @@ class TestHelperOnTwoClasses:
 
 @pytest.fixture(scope="module")
 def published(home: Path, fashion_mnist_dir: Path) -> dict[str, list[Record]]:
-    """The tutorials' ten epochs on the real Fashion-MNIST; the quickstart's with two seeds."""
+    """The tutorials' ten epochs on the real Fashion-MNIST; of Adam's two are enough."""
 
-    def run(name: str, seeds: int) -> list[Record]:
+    def run(name: str, budget: str = "10 epochs") -> list[Record]:
         return grader.run(
-            BASELINES / f"{name}.py", task="fashion-mnist", budget="10 epochs", seeds=seeds,
+            BASELINES / f"{name}.py", task="fashion-mnist", budget=budget,
             data=fashion_mnist_dir, leaderboard=home / "published",
         )  # fmt: skip
 
-    return {"tutorial_mlp": run("tutorial_mlp", 2), "relu_last": run("relu_last", 1)} | {
-        "adam_torchmetrics": run("adam_torchmetrics", 1)
+    return {"tutorial_mlp": run("tutorial_mlp"), "relu_last": run("relu_last")} | {
+        "adam_torchmetrics": run("adam_torchmetrics", "2 epochs")
     }
 
 
@@ -229,12 +228,10 @@ class TestPublishedFigures:
 
     def test_the_quickstart_reaches_the_published_end(self, published: dict[str, list[Record]]) -> None:
         """Published: 70.8 % and 0.785. Seen with seeds 0, 1, 2: 71.2, 72.3, 71.4 %; 0.779, 0.771, 0.779."""
-        records = published["tutorial_mlp"]
-        assert [record.status for record in records] == [Status.OK] * 2
-        accuracy = statistics.mean(record.metrics["accuracy"] for record in records)
-        loss = statistics.mean(record.metrics["loss"] for record in records)
-        assert accuracy == pytest.approx(0.708, abs=0.015)
-        assert loss == pytest.approx(0.785, abs=0.03)
+        (record,) = published["tutorial_mlp"]
+        assert record.status is Status.OK
+        assert record.metrics["accuracy"] == pytest.approx(0.708, abs=0.015)
+        assert record.metrics["loss"] == pytest.approx(0.785, abs=0.03)
 
     def test_its_losses_fall_as_published(self, published: dict[str, list[Record]]) -> None:
         """Of test losses: 2.154, 1.879, 1.507, 1.240, 1.077, .975, .905, .855, .816, .785. An epoch's mean
@@ -257,13 +254,13 @@ class TestPublishedFigures:
     def test_adam_is_worth_many_points(self, published: dict[str, list[Record]]) -> None:
         (record,) = published["adam_torchmetrics"]
         assert record.status is Status.OK
-        assert record.metrics["accuracy"] > 0.86
+        assert record.metrics["accuracy"] > 0.83
 
     def test_the_same_seed_gives_the_same_bits(self, home: Path, fashion_mnist_dir: Path) -> None:
-        """An epochs budget repeats exactly on a CPU, with as many threads."""
+        """A counted budget repeats exactly on a CPU, with as many threads."""
         first, second = (
             grader.run(
-                BASELINES / "tutorial_mlp.py", task="fashion-mnist", budget="1 epoch", seeds="1,",
+                BASELINES / "tutorial_mlp.py", task="fashion-mnist", budget="300 steps", seeds="1,",
                 data=fashion_mnist_dir, leaderboard=home / "again",
             )
             for _ in range(2)

@@ -9,6 +9,7 @@ import pytest
 
 from grader.contract.budget import Budget
 from grader.contract.errors import UsageError
+from grader.contract.isolation import Isolation
 from grader.contract.size import in_words
 from grader.host.settings import make_config
 
@@ -237,6 +238,19 @@ def test_what_grader_writes_of_a_size_is_exact_and_short() -> None:
     assert in_words(1000) == "1,000 bytes"
     assert in_words(1 << 20) == "1,048,576 bytes (1 MiB)"
     assert in_words(10_000_000) == "10,000,000 bytes (9.5 MiB)"
+
+
+def test_isolation_is_a_level_by_name_or_auto(table: WriteTable, tmp_path: Path) -> None:
+    table('[tool.grader]\nisolation = "Landlock"\nlibraries = ["mine"]\n')
+    (tmp_path / "mine").mkdir()
+    config = make_config()
+    assert (config.isolation, config.libraries) == (Isolation.LANDLOCK, (tmp_path / "mine",))
+    assert make_config(isolation="auto").isolation is None
+    assert refusal(isolation="strickt") == (
+        "isolation: no isolation 'strickt' among auto, strict, landlock, weak, rlimit; did you mean strict?"
+    )
+    table('[tool.grader]\nlibraries = ["nowhere"]\n')
+    assert "libraries: there is no folder" in refusal()
 
 
 @pytest.mark.parametrize("said", ["landlock", "weak", "rlimit"])

@@ -131,7 +131,7 @@ def test_processor_and_threads_make_a_track_only_under_a_budget_in_seconds() -> 
     assert track(record(budget="10s, 3 epochs")).threads == 1
     assert track(record(budget="who knows")).processor == "A Processor 9000"
     planned = store_module.Track.of(
-        task="digits", digest="d1" * 32, budget="10s", device="cpu", isolation="process",
+        task="digits", digest="d1" * 32, budget="10s", device="cpu", isolation="landlock",
         processor="A Processor 9000", threads=1,
     )  # fmt: skip
     assert planned == track(record(budget="10s"))
