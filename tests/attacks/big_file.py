@@ -15,5 +15,5 @@ def train(model):
     with open("big", "wb") as file:
         for _ in range(12):
             file.write(bytes(1 << 20))
-    time.sleep(0.7)
+    time.sleep(1.5)
     print("LOOT: 12 MiB")

@@ -15,5 +15,5 @@ from grader import hookimpl
 def train(model):
     for number in range(700):
         os.close(os.open(str(number), os.O_CREAT | os.O_WRONLY))
-    time.sleep(0.7)
+    time.sleep(1.5)
     print("LOOT: 700 files")

@@ -15,5 +15,5 @@ def train(model):
     hoard = []
     for _ in range(5):
         hoard.append(b"\1" * (64 << 20))
-    time.sleep(0.7)
+    time.sleep(1.5)
     print("LOOT:", sum(map(len, hoard)), "bytes")

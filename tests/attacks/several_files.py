@@ -15,5 +15,5 @@ from grader import hookimpl
 def train(model):
     for number in range(12):
         Path(f"part-{number}").write_bytes(bytes(1 << 20))
-    time.sleep(0.7)
+    time.sleep(1.5)
     print("LOOT: 12 MiB")

@@ -17,5 +17,5 @@ def train(model):
     for _ in range(5):
         hoard.append(mmap.mmap(-1, 64 << 20))
         hoard[-1][::4096] = b"\1" * (64 << 8)
-    time.sleep(0.7)
+    time.sleep(1.5)
     print("LOOT:", sum(map(len, hoard)), "bytes")

@@ -16,5 +16,5 @@ def train(model):
     threading.stack_size(64 * 1024)
     for _ in range(800):
         threading.Thread(target=time.sleep, args=[60], daemon=True).start()
-    time.sleep(0.7)
+    time.sleep(1.5)
     print("LOOT: 800 threads")

@@ -17,5 +17,5 @@ def train(model):
         fd = os.open(f"part-{number}", os.O_CREAT | os.O_WRONLY)
         os.unlink(f"part-{number}")
         os.write(fd, bytes(1 << 20))
-    time.sleep(0.7)
+    time.sleep(1.5)
     print("LOOT: 12 MiB")
