@@ -58,7 +58,8 @@ class Watchdog:
         self._next = ended + max(INTERVAL, (ended - started) / _COSTS_AT_MOST)
 
     def _look_at_processes(self, pids: Sequence[int]) -> None:
-        taken = [_taken(pid, shares=self._family) for pid in pids]
+        # a child shares most pages with it: these count by their users, whom the kernel takes long to count
+        taken = [_taken(pid, shares=pid != pids[0]) for pid in pids]
         memory, threads = (sum(column) for column in zip(*taken, strict=True))
         if self._start is None:
             self._start = memory

@@ -104,8 +104,8 @@ def confine(plan: Plan, means: Means) -> None:
     if Layer.RLIMITS in layers:
         limits.apply(plan.limits, others=0 if plan.user else means.others, data=plan.on_cpu)
     if plan.user:
-        readable = means.readable and all(_anyone_reads(path) for path, _ in plan.submission)
-        identity.become(plan.user, read_all=not readable)
+        mine = all(_anyone_reads(path) for path, _ in plan.submission) and _anyone_reaches(plan.scratch)
+        identity.become(plan.user, read_all=not (means.readable and mine))
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)  # no setuid helper lifts any of this again
     die_with_parent(True)  # kill -9 of the server leaves nobody behind; a change of user had cleared it
     if Layer.LANDLOCK in layers:
@@ -152,10 +152,11 @@ def _of_submission(submission: Submission) -> Iterator[tuple[str, int]]:
 
 def _anyone_reads(path: str) -> bool:
     """Whether others than the owner may read it and search the folders above it."""
-    place = Path(path)
     try:
-        if not place.stat().st_mode & 0o004:
-            return False
-        return all(folder.stat().st_mode & 0o001 for folder in place.parents)
+        return bool(Path(path).stat().st_mode & 0o004) and _anyone_reaches(path)
     except OSError:
         return True  # not there: nothing to be read
+
+
+def _anyone_reaches(path: str) -> bool:
+    return all(folder.stat().st_mode & 0o001 for folder in Path(path).parents)

@@ -22,8 +22,8 @@ def apply(limits: Limits, *, others: int, data: bool) -> None:
     `data`: hold private memory to limits.memory. Not where CUDA is used, which maps far more than it uses.
     """
     _set("CORE", 0)  # a crash of a large model must not fill the disk
-    _set("NOFILE", _MAX_FILES)
-    _set("FSIZE", max(limits.weights, limits.scratch))
+    _set("NOFILE", _MAX_FILES)  # descriptors, and the pipes' and files' kernel memory behind them
+    _set("FSIZE", max(limits.weights, limits.scratch))  # one file that fills the disk between two looks
     _set("NPROC", MAX_THREADS + others)  # fork and thread bombs
     _set("MSGQUEUE", 0)  # kernel memory that is charged to nobody
     if data and sys.platform == "linux":
