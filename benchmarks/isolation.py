@@ -8,6 +8,7 @@ The rival is the level `rlimit` without any layer, in the same run; figures of o
 from __future__ import annotations
 
 import statistics
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
@@ -15,12 +16,13 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from grader.contract.events import Start
 from grader.contract.isolation import LAYERS, Isolation, Layer
 from grader.contract.status import Status
 from grader.contract.trial import Trial
 from grader.host.data import PreparedTask
 from grader.host.isolation import fault
-from grader.host.sandbox import Sandbox
+from grader.host.sandbox import Sandbox, remove
 from grader.host.server import WorkerServer
 from grader.host.supervise import Supervisor
 
@@ -65,6 +67,7 @@ def main() -> None:
         servers = {name: stack.enter_context(started(each, folder)) for name, each in layers.items()}
         digits = stack.enter_context(opened("digits", asked.data))
         nothing = trial(NOTHING, folder, digits.task, "1 step")
+        words = pairs(asked.repeats, *(partial(confined, each, nothing) for each in servers.values()))
         loads = compared(servers, nothing, digits, asked.repeats, "load_seconds")
         fashion = stack.enter_context(opened("fashion-mnist", asked.data))
         epoch = trial((ROOT / "submissions/tutorial_mlp.py").read_text(), folder, fashion.task, "1 epoch")
@@ -76,16 +79,25 @@ def main() -> None:
         [
             name,
             f"{1000 * statistics.median(canaries[name]):.0f}" if name in canaries else "",
+            f"{1000 * statistics.median(word):.1f}",
             f"{1000 * statistics.median(loads[name]):.1f}",
             f"{statistics.median(epochs[name]):.2f}",
             ratio(epochs[name], epochs[BARE]),
             f"{1000 * max(late[name]):.0f}",
         ]
-        for name in layers
+        for name, word in zip(layers, words, strict=True)
     ]
     table(
         rows,
-        ["level", "canary, ms", "fork to ready, ms", "an epoch, s", f"ratio to {BARE}", "limit to gone, ms"],
+        [
+            "level",
+            "canary, ms",
+            "fork to confined, ms",
+            "to ready, ms",
+            "an epoch, s",
+            f"ratio to {BARE}",
+            "limit to gone, ms",
+        ],
     )
 
 
@@ -97,6 +109,20 @@ def started(layers: frozenset[Layer], folder: Path) -> Iterator[WorkerServer]:
         closing(WorkerServer(sandbox, device_kind="cpu", many=True)) as server,
     ):
         yield server
+
+
+def confined(server: WorkerServer, what: Trial) -> float:
+    """Seconds from asking for a worker until it says that all its layers hold."""
+    scratch, user = server.sandbox.new_scratch()
+    started = time.perf_counter()
+    worker = server.spawn(b"T")
+    worker.send(Start(trial=what, scratch=str(scratch), user=user))
+    while not worker._events:
+        worker._poll(1)
+    seconds = time.perf_counter() - started
+    worker.stop()
+    remove(scratch)
+    return seconds
 
 
 def overrun(server: WorkerServer, what: Trial, task: PreparedTask) -> float:

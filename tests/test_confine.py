@@ -406,7 +406,7 @@ class TestWatchdog:
         with mmap.mmap(-1, 80 << 20) as shared:  # MAP_SHARED: no resource limit counts it
             shared.write(b"x" * (80 << 20))
             dog._next = 0
-            with pytest.raises(Exceeded, match=r"limits\.memory allows 64 MiB") as caught:
+            with pytest.raises(Exceeded, match=r"more than limits\.memory allows") as caught:
                 dog.look(os.getpid())
         assert caught.value.status is Status.OUT_OF_MEMORY
 
@@ -437,6 +437,20 @@ class TestWatchdog:
         with pytest.raises(Exceeded, match="nested folders"):
             Watchdog(self.LIMITS, tmp_path, family=False).look(os.getpid())
         remove(tmp_path)
+
+    def test_what_its_children_take_counts_as_well(self, tmp_path: Path) -> None:
+        dog = Watchdog(self.LIMITS, tmp_path, family=True)
+        dog.look(os.getpid())
+        code = "held = bytearray(b'x') * (100 << 20); print(flush=True); input()"
+        with subprocess.Popen(
+            [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as child:
+            assert child.stdout is not None
+            child.stdout.readline()
+            dog._next = 0
+            with pytest.raises(Exceeded, match="memory"):
+                dog.look(os.getpid())
+            child.kill()
 
     def test_a_file_without_a_name_counts_while_it_is_open(self, tmp_path: Path) -> None:
         dog = Watchdog(self.LIMITS, tmp_path, family=False)

@@ -251,7 +251,8 @@ class Supervisor:
         finally:
             exited = worker.stop()
             if ended is not None and exited is not None and ended.status is Status.OUT_OF_MEMORY:
-                ended.reason += f" (its peak was {exited.max_rss / 2**20:.0f} MiB)"
+                peak, limit = exited.max_rss / 2**20, trial.limits.memory / 2**20
+                ended.reason += f" (its peak was {peak:.0f} MiB; limits.memory is {limit:.0f} MiB)"
             self._account(attempt, worker, exited, phase)
             remove(scratch)
 

@@ -68,7 +68,7 @@ def own_frames(error: BaseException, submission: Submission) -> list[traceback.F
 
 def _judge(error: BaseException, text: str, doing: str) -> tuple[Status, str]:
     if "out of memory" in text or "can't allocate memory" in text or isinstance(error, MemoryError):
-        return Status.OUT_OF_MEMORY, f"out of memory while {doing}: {text}"
+        return Status.OUT_OF_MEMORY, f"out of memory while {doing}" + (f": {text}" if text else "")
     match error:
         case Refused(status=status):
             return status, text

@@ -2,7 +2,7 @@
 
 @GROUP: writing
 @EXPECTED: violation
-@STOPPED_BY: landlock, identity
+@STOPPED_BY: landlock, identity, seccomp
 """
 
 import os
