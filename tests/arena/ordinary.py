@@ -1,7 +1,7 @@
 """Run a command as an ordinary user: `python ordinary.py UID PATH... -- COMMAND...`, as root.
 
-The interpreter may be installed below a folder that only root may search (/root/.pyenv). So, in a mount
-namespace of its own, each such folder on the way to a PATH is covered by an empty one that anybody may
+The interpreter may be installed below a folder that only root may search, as root's home is. So, in a
+mount namespace of its own, each such folder on the way to a PATH is covered by an empty one that anybody may
 search, with the wanted child put back. Nothing of this is seen outside, or outlives the command.
 """
 
