@@ -18,7 +18,7 @@ from pathlib import Path
 from tabulate import tabulate
 
 from grader.contract.budget import Budget
-from grader.contract.isolation import LAYERS, Isolation
+from grader.contract.isolation import LAYERS, Isolation, Layer
 from grader.contract.task import Task
 from grader.contract.trial import Trial
 from grader.host import device
@@ -104,10 +104,12 @@ def opened(name: str, data: Path) -> Iterator[PreparedTask]:
 
 
 @contextmanager
-def server_for(folder: Path, *, many: bool = False) -> Iterator[WorkerServer]:
-    """A worker server at the usual level, for submissions in the folder."""
+def server_for(
+    folder: Path, *, layers: frozenset[Layer] = LAYERS[Isolation.LANDLOCK], many: bool = False
+) -> Iterator[WorkerServer]:
+    """A worker server, at the usual level or with these layers, for submissions in the folder."""
     with (
-        closing(Sandbox(LAYERS[Isolation.LANDLOCK], folders=[folder])) as sandbox,
+        closing(Sandbox(layers, folders=[folder])) as sandbox,
         closing(WorkerServer(sandbox, device_kind="cpu", many=many)) as server,
     ):
         yield server

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
 
 from msgspec.structs import replace
 
@@ -22,11 +20,11 @@ from grader.contract.status import Status
 from grader.contract.trial import Trial
 from grader.host.data import PreparedTask
 from grader.host.isolation import fault
-from grader.host.sandbox import Sandbox, remove
+from grader.host.sandbox import remove
 from grader.host.server import WorkerServer
 from grader.host.supervise import Supervisor
 
-from common import ROOT, headline, opened, pairs, parser, places, ratio, table, timed, trial
+from common import ROOT, headline, opened, pairs, parser, places, ratio, server_for, table, timed, trial
 from noop_trial import NOTHING
 
 BARE = "none"
@@ -51,7 +49,6 @@ def train(model):
             pass
 """
 
-
 Servers = dict[str, WorkerServer]
 
 
@@ -64,7 +61,10 @@ def main() -> None:
     canaries = dict(zip(levels, once, strict=True))
     layers: dict[str, frozenset[Layer]] = {BARE: frozenset(), **levels}
     with places() as folder, ExitStack() as stack:
-        servers = {name: stack.enter_context(started(each, folder)) for name, each in layers.items()}
+        servers = {
+            name: stack.enter_context(server_for(folder, layers=each, many=True))
+            for name, each in layers.items()
+        }
         digits = stack.enter_context(opened("digits", asked.data))
         nothing = trial(NOTHING, folder, digits.task, "1 step")
         words = pairs(asked.repeats, *(partial(confined, each, nothing) for each in servers.values()))
@@ -99,16 +99,6 @@ def main() -> None:
             "limit to gone, ms",
         ],
     )
-
-
-@contextmanager
-def started(layers: frozenset[Layer], folder: Path) -> Iterator[WorkerServer]:
-    """A server that applies these layers, prepared for many trials."""
-    with (
-        closing(Sandbox(layers, folders=[folder])) as sandbox,
-        closing(WorkerServer(sandbox, device_kind="cpu", many=True)) as server,
-    ):
-        yield server
 
 
 def confined(server: WorkerServer, what: Trial) -> float:

@@ -21,7 +21,6 @@ MAX_RATE = 1 << 14  # bytes more: the display's heartbeats of a long training ar
 MAX_EVENTS = 1 << 12  # and so many, for each of which the host takes its time; a curve has 2,000 points
 MAX_EVENT_RATE = 20  # more for each second
 
-
 SPEECHLESS = 70  # exit code of a worker whose channel is broken
 
 

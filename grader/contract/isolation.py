@@ -14,7 +14,7 @@ class Isolation(StrEnum):
     @property
     def confines(self) -> bool:
         """Whether code that means harm is kept from targets, network and host."""
-        return self in {Isolation.STRICT, Isolation.LANDLOCK}
+        return not self.openings
 
     @property
     def openings(self) -> str:

@@ -22,6 +22,11 @@ def parse_size(text: str) -> int:
     return size
 
 
+def in_mib(size: int) -> str:
+    """Return '512 MiB', rounded: for what was measured, or is large."""
+    return f"{size / 2**20:.0f} MiB"
+
+
 def in_words(size: int) -> str:
     """Return '10,000,000 bytes (9.5 MiB)': exact to hold against a limit, and short to grasp."""
     exact = f"{size:,} byte{'s' if size != 1 else ''}"

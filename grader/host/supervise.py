@@ -22,6 +22,7 @@ from grader.contract import memory
 from grader.contract.events import Done, FileInfo, Order, Progress, Ready, Start
 from grader.contract.isolation import Layer
 from grader.contract.record import CurvePoint
+from grader.contract.size import in_mib
 from grader.contract.status import Phase, Status
 from grader.host.sandbox import remove
 from grader.host.watchdog import Watchdog
@@ -251,8 +252,8 @@ class Supervisor:
         finally:
             exited = worker.stop()
             if ended is not None and exited is not None and ended.status is Status.OUT_OF_MEMORY:
-                peak, limit = exited.max_rss / 2**20, trial.limits.memory / 2**20
-                ended.reason += f" (its peak was {peak:.0f} MiB; limits.memory is {limit:.0f} MiB)"
+                peak, limit = in_mib(exited.max_rss), in_mib(trial.limits.memory)
+                ended.reason += f" (its peak was {peak}; limits.memory is {limit})"
             self._account(attempt, worker, exited, phase)
             remove(scratch)
 

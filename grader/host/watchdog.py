@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 
 from grader.contract.isolation import MAX_THREADS
+from grader.contract.size import in_mib
 from grader.contract.status import Status
 from grader.contract.trial import Limits
 
@@ -65,7 +66,7 @@ class Watchdog:
         if memory - self._start > self._limits.memory:
             raise Exceeded(
                 Status.OUT_OF_MEMORY,
-                f"it took {_mib(memory - self._start)} of memory beside what it started with, more than "
+                f"it took {in_mib(memory - self._start)} of memory beside what it started with, more than "
                 "limits.memory allows",
             )
         if threads > MAX_THREADS:
@@ -79,7 +80,7 @@ class Watchdog:
         if size > self._limits.scratch:
             raise Exceeded(
                 Status.VIOLATION,
-                f"it wrote more than limits.scratch allows ({_mib(self._limits.scratch)}, "
+                f"it wrote more than limits.scratch allows ({in_mib(self._limits.scratch)}, "
                 f"each file as at least {_PER_FILE} bytes) into its scratch folder",
             )
 
@@ -160,7 +161,3 @@ def _on_disk(entry: os.DirEntry[str]) -> int:
         return entry.stat(follow_symlinks=False).st_blocks * 512
     except OSError:  # removed meanwhile
         return 0
-
-
-def _mib(size: int) -> str:
-    return f"{size / 2**20:.0f} MiB"

@@ -13,18 +13,16 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
-
 from grader.contract.events import Trip
 from grader.contract.isolation import Layer
 from grader.worker import confine
+from grader.worker.channel import orders
 
 
 def main() -> None:
     """Confine a child, let it try, and pass its answer on."""
     control = socket.socket(fileno=int(sys.argv[1]))
-    with control.makefile("rb") as file:
-        trip = msgspec.json.decode(file.readline(), type=Trip)
+    trip = orders(control, Trip)
     means = confine.means(trip.sandbox)
     if os.fork() == 0:
         confine.leave_server(control.fileno(), sys.stderr.fileno())

@@ -16,6 +16,12 @@ Message = TypeVar("Message")
 _MAX_FILES = 16
 
 
+def orders(control: socket.socket, kind: type[Message]) -> Message:
+    """Wait for the host's first line. It sends nothing more before it was answered. Raises DecodeError."""
+    with control.makefile("rb") as file:
+        return msgspec.json.decode(file.readline(), type=kind)
+
+
 class Channel:
     """Sends events, receives what the host orders. Safe to send from several threads."""
 

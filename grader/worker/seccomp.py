@@ -103,7 +103,8 @@ _CLONE_NAMESPACES = 0x7E020000
 # would send SIGIO to the host; would hold up whoever opens a file
 _FCNTLS = {"F_SETOWN": 8, "F_SETSIG": 10, "F_SETOWN_EX": 15, "F_SETLEASE": 1024}
 _FIOSETOWN, _SIOCSPGRP, _TIOCSTI = 0x8901, 0x8902, 0x5412  # the same; and typing at a terminal
-_PR_SET_PDEATHSIG = 1  # a worker dies with its server
+
+_PRCTLS = (kernel.PR_SET_PDEATHSIG,)  # a worker dies with its server
 
 # --- the filter: classic BPF over struct seccomp_data ---
 
@@ -120,17 +121,14 @@ _SPEC_ALLOW = 1 << 2  # before 5.16 a filter would otherwise slow every branch o
 _Program = list[tuple[int, int, int, int]]
 
 
-def available() -> bool:
-    """Whether this machine's numbers are known here."""
-    return kernel.LINUX and kernel.MACHINE in _ARCHES
-
-
 def program(pid: int, *, allow_subprocess: bool = False, machine: str = kernel.MACHINE) -> _Program:
     """Return the filter for the process `pid`, as (code, jump if true, if false, value).
 
     With `allow_subprocess` there may be children, unix sockets between them and modes of files; that is
-    for level strict, whose namespaces hold all of them in.
+    for level strict, whose namespaces hold all of them in. Raises OSError for a machine that is not known.
     """
+    if machine not in _ARCHES:
+        raise OSError(errno.ENOSYS, f"the numbers of system calls on {machine} are not known here")
     column = tuple(_ARCHES).index(machine)
     refused = [*_ALWAYS, _MEMORY_FILES]
     code: _Program = [(_LD, 0, 0, _ARCH), (_JEQ, 1, 0, _ARCHES[machine]), (_RET, 0, 0, _KILL_PROCESS)]
@@ -144,7 +142,7 @@ def program(pid: int, *, allow_subprocess: bool = False, machine: str = kernel.M
         code += _when(_CLONE[column], _flag(0, _CLONE_THREAD, _PASS, otherwise=_REFUSE))
         code += _when(_KILL[column], _among(0, [pid], _PASS, otherwise=_REFUSE))
         code += _when(_TGKILL[column], _among(0, [pid], _PASS, otherwise=_REFUSE))
-        code += _when(_PRCTL[column], _among(0, [_PR_SET_PDEATHSIG], _REFUSE, otherwise=_PASS))
+        code += _when(_PRCTL[column], _among(0, _PRCTLS, _REFUSE, otherwise=_PASS))
     for name, (numbers, argument) in _OF_A_PROCESS.items():
         first = _must_be(0, _KINDS[name]) if name in _KINDS else []
         code += _when(numbers[column], [*first, *_among(argument, [0, pid], _PASS, otherwise=_REFUSE)])

@@ -22,6 +22,7 @@ import msgspec
 
 from grader.contract.events import SPEECHLESS, Exited, Setup, Spawned
 from grader.worker import confine, pages
+from grader.worker.channel import orders
 
 # torch.optim imports torch._dynamo with its first optimiser: 0.75 s in every fork, on the clock
 _PRELOAD = (
@@ -39,7 +40,7 @@ _PRELOAD = (
 def main() -> None:
     """Preload, then serve until the host is gone."""
     control = socket.socket(fileno=int(sys.argv[1]))
-    setup = msgspec.json.decode(read_line(control), type=Setup)
+    setup = orders(control, Setup)
     confine.become_subreaper()
     confine.die_with_parent(True)  # importing torch takes seconds in which nobody looks at the socket
     preload(setup.preload, cpu=setup.cpu)
@@ -50,12 +51,6 @@ def main() -> None:
     confine.die_with_parent(False)  # it would fire at the end of the thread that started us, not of the host
     control.sendall(b"R")
     Server(control, means).serve()
-
-
-def read_line(control: socket.socket) -> bytes:
-    """Read the first line. The host sends nothing more before the server has answered."""
-    with control.makefile("rb") as file:
-        return file.readline()
 
 
 def preload(modules: Sequence[str], *, cpu: bool) -> None:
