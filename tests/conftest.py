@@ -15,6 +15,11 @@ from grader.host.data import PreparedTask, open_task
 from grader.plugins import TASKS, harness_manager, task_definitions
 
 
+def pytest_configure() -> None:
+    """Before torch is imported: its threads would spin while they wait, and starve the tests beside them."""
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+
+
 @pytest.fixture(scope="session")
 def fashion_mnist_dir() -> Path:
     """The folder with the real Fashion-MNIST: GRADER_TEST_DATA, else ../shared/data. Never skipped."""
