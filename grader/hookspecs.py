@@ -135,8 +135,14 @@ class HarnessHooks:
         """A task's data are about to be prepared, once: the cache does not hold them yet. Host."""
 
     @hookspec
-    def grader_session_start(self, config: Config, trials: Sequence[Trial]) -> None:
-        """Trials are planned and the first is about to run. Host."""
+    def grader_session_start(
+        self, config: Config, trials: Sequence[Trial], reused: Sequence[Record], slots: int
+    ) -> None:
+        """Trials are planned and the first is about to run. Host.
+
+        `trials` are those that will run, in the order in which they start, so many `slots` of them at once;
+        `reused` are records of earlier runs that stand for the rest of what was asked for.
+        """
 
     @hookspec
     def grader_session_finish(self, config: Config, records: Sequence[Record]) -> None:

@@ -50,6 +50,7 @@ class Session:
         self.problems: list[str] = []  # files of the leaderboard that could not be read
         self.manager = manager
         self.records: list[Record] = []
+        self.reused: list[Record] = []  # of earlier runs, in place of trials
         self._hidden: list[Path] = []  # folders that no worker may read
         self.interrupted = False
         self.stopped_early = False  # by -x or --maxfail
@@ -66,7 +67,9 @@ class Session:
             tasks = {name: stack.enter_context(closing(self._open(d))) for name, d in definitions.items()}
             trials = self._plan(submissions, tasks, device, isolation)
             self._open_leaderboard()
-            self.manager.hook.grader_session_start(config=self.config, trials=trials)
+            self.manager.hook.grader_session_start(
+                config=self.config, trials=trials, reused=self.reused, slots=executor.slots
+            )
             try:
                 self._run_all(trials, tasks, executor)
             except KeyboardInterrupt:
