@@ -126,6 +126,6 @@ def trial(source: str, folder: Path, task: Task, budget: str, threads: int | Non
         task=task,
         budget=Budget.parse(budget),
         seed=0,
-        device=device.choose("cpu"),
+        device=device.choose("cpu")[0],
         threads=device.threads(threads),
     )

@@ -36,17 +36,23 @@ def run(
     seeds: int | str | Sequence[int] | None = None,
     device: str | None = None,
     threads: int | None = None,
+    slots: int | str | None = None,
     data: str | Path | None = None,
     leaderboard: str | Path | None = None,
     keyword: str = "",
     max_failures: int | None = None,
+    rerun: bool = False,
+    last_failed: bool = False,
+    failed_first: bool = False,
     deterministic: bool | None = None,
     isolation: str | None = None,
     allow_subprocess: bool | None = None,
     plugins: Sequence[str] = (),
 ) -> list[Record]:
-    """Train and score submissions as `grader run` does, and return a record for each trial.
+    """Train and score submissions as `grader run` does, and return a record for each trial, as asked for.
 
+    A trial that was run before with the same outcome to come is not run again, and its record is returned:
+    the same files, task, budget, seed, level of isolation and torch (`rerun=True` trains all the same).
     Settings that are None come from the environment and `[tool.grader]`, as on the command line. Prints
     nothing; records and leaderboard are written. Raises GraderError (one line) when nothing can run, and
     KeyboardInterrupt after an interrupted session has kept what had ended.
@@ -62,10 +68,14 @@ def run(
         seeds=seeds,
         device=device,
         threads=threads,
+        slots=slots,
         data=data,
         leaderboard=leaderboard,
         keyword=keyword,
         max_failures=max_failures,
+        rerun=rerun,
+        last_failed=last_failed,
+        failed_first=failed_first,
         deterministic=deterministic,
         isolation=isolation,
         allow_subprocess=allow_subprocess,

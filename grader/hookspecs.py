@@ -16,7 +16,7 @@ from grader.contract.isolation import Isolation
 from grader.contract.record import CurvePoint, Record, TaskInfo
 from grader.contract.submission import Submission
 from grader.contract.task import Task, TaskDefinition
-from grader.contract.trial import Device, Trial
+from grader.contract.trial import Trial
 
 if TYPE_CHECKING:
     import click
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from grader.host.config import Config
     from grader.host.executors import Executor
     from grader.host.rank import Standings
+    from grader.host.slots import Slot
     from grader.host.supervise import Listener
     from grader.worker.budget import RunningBudget
     from grader.worker.data import Loader, TrainData
@@ -114,14 +115,17 @@ class HarnessHooks:
         self,
         name: str,
         config: Config,
-        device: Device,
+        slots: Sequence[Slot],
         submissions: Sequence[Submission],
         trials: int,
         isolation: Isolation,
         hidden: Sequence[Path],
         listen: Listener,
     ) -> Executor | None:
-        """Return the executor of this name, or None when it is not yours. Host, once a session.
+        """Return the executor of this name, or None when it is not yours. Host, before the first trial.
+
+        `slots` are what this machine gives as `-n` asks: one trial at a time in each. None is asked for where
+        nothing has to run. What it returns must pass the contract in grader.host.executors.
 
         `submissions` are all that may come: their folders must be readable and their imports are worth
         preloading in a worker server; `trials` is about how many there will be. `isolation` is the level

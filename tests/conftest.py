@@ -14,6 +14,8 @@ from grader.contract.task import DataPlaces
 from grader.host.data import PreparedTask, open_task
 from grader.plugins import TASKS, harness_manager, task_definitions
 
+pytest.register_assert_rewrite("executor_contract")
+
 
 def pytest_configure() -> None:
     """Before torch is imported: its threads would spin while they wait, and starve the tests beside them."""

@@ -81,7 +81,7 @@ def session(
     """Run the folder `subs` below the root in one session; return its records by file name."""
     (root / "pyproject.toml").write_text(f"[tool.grader]\nlimits = {{{limits}}}\n", encoding="utf-8")
     with at_home(root, places):
-        records = grader.run("subs", budget=budget, device="cpu", **wishes)  # type: ignore[arg-type]
+        records = grader.run("subs", budget=budget, device="cpu", **{"rerun": True, **wishes})  # type: ignore[arg-type]
     return {Path(record.submission.path).name: record for record in records}
 
 

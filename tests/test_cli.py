@@ -84,7 +84,7 @@ def test_the_table_and_its_file_are_shown(usual: subprocess.CompletedProcess[str
 
 
 def test_x_stops_at_the_first_failure(mixed: Path, places: Path) -> None:
-    result = grader("run", "subs", "-x", "-vv", "--budget", "3 steps", cwd=mixed, places=places)
+    result = grader("run", "subs", "-x", "-vv", "--rerun", "--budget", "3 steps", cwd=mixed, places=places)
     assert result.returncode == 1
     assert "1 ok, 1 crashed, stopped early" in result.stdout
     assert 'b.py", line' in result.stdout  # -v: the traceback
@@ -92,7 +92,7 @@ def test_x_stops_at_the_first_failure(mixed: Path, places: Path) -> None:
 
 
 def test_maxfail_counts_and_quiet_shows_failures_only(mixed: Path, places: Path) -> None:
-    arguments = ("run", "subs", "--maxfail", "2", "-q", "--budget", "3 steps")
+    arguments = ("run", "subs", "--maxfail", "2", "-q", "--rerun", "--budget", "3 steps")
     result = grader(*arguments, cwd=mixed, places=places)
     lines = result.stdout.splitlines()
     assert (result.returncode, lines[0].partition("  ")[0]) == (1, "subs/b.py::digits[seed=0] crashed")
@@ -144,7 +144,7 @@ def test_k_that_deselects_all_is_exit_code_5(mixed: Path, places: Path) -> None:
     result = grader("run", "subs", "-k", "nobody", cwd=mixed, places=places)
     assert (result.returncode, result.stderr) == (
         5,
-        "grader: error: -k 'nobody' deselects all 4 submissions\n",
+        "grader: error: -k 'nobody' deselects all 4 trials\n",
     )
 
 

@@ -405,7 +405,8 @@ def test_kill_9_at_any_moment_leaves_only_whole_records(tmp_path: Path) -> None:
         kill(process)
     read, problems = Store(tmp_path).read()
     assert problems == []
-    assert {one.submission.name for one in read} == {f"mlp-{index}" for index in range(7)}
+    assert {one.submission.name for one in read} <= {f"mlp-{index}" for index in range(7)}
+    assert len(read) >= 2, "some had the time to write"
     assert sum(mixed(tmp_path, one) for one in read) <= 1  # died between two renames: told, not mixed up
 
 

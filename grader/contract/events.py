@@ -71,6 +71,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     trial: Trial
     scratch: str  # an empty folder of the worker's own, removed afterwards
     user: int | None = None  # to become; the scratch folder is its already
+    cores: tuple[int, ...] = ()  # to run on; none: wherever the system puts it
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):

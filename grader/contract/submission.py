@@ -45,3 +45,13 @@ class Submission(msgspec.Struct, frozen=True, kw_only=True):
         """'model', 'loop' or 'both', by which hooks it implements; '' when it implements neither."""
         model, loop = "build_model" in self.hooks, "train" in self.hooks
         return "both" if model and loop else "model" if model else "loop" if loop else ""
+
+    @property
+    def model(self) -> str:
+        """Where the model comes from: the submission's name, or `baseline`."""
+        return self.name if "build_model" in self.hooks else "baseline"
+
+    @property
+    def loop(self) -> str:
+        """Where the training loop comes from: the submission's name, or `default`."""
+        return self.name if "train" in self.hooks else "default"

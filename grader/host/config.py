@@ -25,10 +25,14 @@ class Config:
     seeds: tuple[int, ...] = (0,)
     device: str = "auto"
     threads: int | None = None
+    slots: int | str | None = None  # trials at once: a number, "auto", or None: one, or one a GPU
     data: Path | None = None
     leaderboard: Path = Path("leaderboard")
     keyword: str = ""
     max_failures: int | None = None
+    rerun: bool = False  # also what is done already
+    last_failed: bool = False  # only what failed last time
+    failed_first: bool = False
     deterministic: bool = False
     verbosity: int = 0
     executor: str = "local"

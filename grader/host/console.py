@@ -182,6 +182,8 @@ def scores(record: Record) -> str:
 def _header(config: Config, trials: Sequence[Trial]) -> list[str]:
     from grader.host import environment
 
+    if not trials:
+        return [_rule("grader session starts"), "nothing has to be run", ""]
     first, here = trials[0], environment.current()
     lines = [
         _rule("grader session starts"),

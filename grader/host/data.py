@@ -58,6 +58,15 @@ def data_places(config: Config) -> DataPlaces:
     return DataPlaces(data=_absolute(given) if given else None, downloads=cache_root() / "downloads")
 
 
+def known_task(definition: TaskDefinition, places: DataPlaces, cache: Path) -> Task | None:
+    """Return the task with its counts and digest as the cache tells them, its arrays unread; None without."""
+    try:
+        manifest = entries.read_manifest(cache / "tasks" / entries.entry_name(definition, places))
+    except entries.Damaged:
+        return None
+    return _measured(definition.task, manifest)
+
+
 def open_task(
     definition: TaskDefinition,
     places: DataPlaces,
@@ -128,8 +137,11 @@ class PreparedTask:
 
 def _load(task: Task, entry: Path) -> PreparedTask:
     manifest, arrays = entries.read(entry)
-    measured = {name: getattr(manifest.task, name) for name in _MEASURED}
-    return PreparedTask(msgspec.structs.replace(task, **measured), manifest, arrays)
+    return PreparedTask(_measured(task, manifest), manifest, arrays)
+
+
+def _measured(task: Task, manifest: Manifest) -> Task:
+    return msgspec.structs.replace(task, **{name: getattr(manifest.task, name) for name in _MEASURED})
 
 
 def _request(

@@ -11,17 +11,26 @@ from pathlib import Path
 from grader.contract.errors import UsageError
 from grader.contract.trial import Device
 
+_QUOTA = Path("/sys/fs/cgroup/cpu.max")  # microseconds, and in how many of them; as a container sees its own
 
-def choose(wish: str) -> Device:
-    """Return the device for `auto`, `cpu`, `cuda`, `cuda:1` or `mps`. Raises UsageError."""
+
+def choose(wish: str) -> tuple[Device, ...]:
+    """Return the devices for `auto`, `cpu`, `cuda` (all that are like the first), `cuda:1` or `mps`.
+
+    Raises UsageError.
+    """
     kind, _, index = wish.partition(":")
     if kind == "auto":
         kind = "cuda" if accelerators() else "mps" if _has_mps() else "cpu"
+    if kind == "cuda" and index:
+        return (_cuda(int(index), wish),)
     if kind == "cuda":
-        return _cuda(int(index or 0), wish)
+        first = _cuda(0, wish)
+        alike = (number for number, name in enumerate(accelerators()) if name == first.name)
+        return tuple(_cuda(number, wish) for number in alike)
     if kind == "mps" and not _has_mps():
         raise UsageError(f"--device {wish}: this machine has no Apple GPU; use cpu")
-    return Device(kind=kind, name=processor_name())
+    return (Device(kind=kind, name=processor_name()),)
 
 
 def threads(wish: int | None) -> int:
@@ -37,9 +46,15 @@ def threads(wish: int | None) -> int:
     return wish or 1
 
 
+@cache
 def available_cores() -> int:
-    """Cores that this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Cores that this process may run on: those it is bound to, or what a container's quota is worth."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = _QUOTA.read_text(encoding="ascii").split()
+        return max(1, min(cores, round(int(quota) / int(period))))
+    except (OSError, ValueError):  # no container, or one with "max": no quota
+        return cores
 
 
 @cache

@@ -5,10 +5,8 @@ It neither prints nor exits: whoever wants to see something listens to its hooks
 
 from __future__ import annotations
 
-import itertools
-import queue
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
@@ -16,27 +14,31 @@ from typing import TYPE_CHECKING
 from grader.contract.budget import Budget
 from grader.contract.errors import GraderError, NothingCollected, UsageError
 from grader.contract.isolation import Isolation
-from grader.contract.status import Phase, Status
+from grader.contract.status import Status
 from grader.contract.text import did_you_mean
 from grader.contract.trial import Trial
+from grader.host import data as task_data
 from grader.host import device as devices
-from grader.host import environment
+from grader.host import environment, plan
+from grader.host.history import History
+from grader.host.slots import Slot, slots
 from grader.host.store import Store
-from grader.host.supervise import Attempt
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import pluggy
 
-    from grader.contract.record import CurvePoint, Record
+    from grader.contract.record import Record
     from grader.contract.submission import Submission
-    from grader.contract.task import TaskDefinition
+    from grader.contract.task import Task, TaskDefinition
     from grader.contract.trial import Device
     from grader.host.config import Config
     from grader.host.data import PreparedTask
     from grader.host.executors import Executor
     from grader.host.rank import Standings
+    from grader.host.scheduler import Scheduler
+    from grader.host.supervise import Attempt
 
 
 class Session:
@@ -44,48 +46,114 @@ class Session:
 
     def __init__(self, config: Config, manager: pluggy.PluginManager, *, keep: bool = True) -> None:
         self.config = config
-        self._keep = keep  # records and leaderboard are written
+        self._keep = keep  # records and leaderboard are written, and records of earlier runs stand for trials
         self._store = Store(config.leaderboard)  # one for all trials: it sweeps a folder at its first write
         self.standings: Standings | None = None  # of the whole leaderboard, once written
         self.problems: list[str] = []  # files of the leaderboard that could not be read
         self.manager = manager
         self.records: list[Record] = []
-        self.reused: list[Record] = []  # of earlier runs, in place of trials
+        self.reused: list[Record] = []  # those of them that are of earlier runs
+        self.slots: tuple[Slot, ...] = ()
         self._hidden: list[Path] = []  # folders that no worker may read
+        self._submissions: list[Submission] = []
+        self._definitions: dict[str, TaskDefinition] = {}
+        self._data: dict[str, PreparedTask] = {}  # of the tasks that something has to be run on
+        self._level = Isolation.RLIMIT
+        self._made: dict[int, Record] = {}  # by the id() of the trial
         self.interrupted = False
         self.stopped_early = False  # by -x or --maxfail
-        self._inbox: queue.SimpleQueue[Callable[[], bool]] = queue.SimpleQueue()
 
     def run(self) -> list[Record]:
-        """Return a record for each trial that ended. Raises GraderError when nothing can run."""
-        definitions = self._definitions()
-        submissions = self._submissions()
-        device = devices.choose(self.config.device)
-        isolation = self._isolation()
+        """Return a record for each trial that ended, in the order asked. Raises GraderError when none can."""
         with ExitStack() as stack:
-            executor = stack.enter_context(closing(self._executor(device, isolation, submissions)))
-            tasks = {name: stack.enter_context(closing(self._open(d))) for name, d in definitions.items()}
-            trials = self._plan(submissions, tasks, device, isolation)
-            self._open_leaderboard()
-            self.manager.hook.grader_session_start(
-                config=self.config, trials=trials, reused=self.reused, slots=executor.slots
-            )
-            try:
-                self._run_all(trials, tasks, executor)
-            except KeyboardInterrupt:
-                self.interrupted = True
-                executor.cancel()
-            except BaseException:
-                executor.cancel()
-                raise
+            steps = self._steps(stack)
+            todo = [step.trial for step in steps if step.done is None]
+            self.reused = [step.done for step in steps if step.done is not None]
+            self.records = list(self.reused)
+            if self._keep:
+                self._store.open()  # nobody should train for an hour to learn that it cannot be written
+            if todo:
+                self._run(todo, stack)
+            else:
+                self._tell_start(todo)
             self._write_leaderboard()
+        found = (step.done or self._made.get(id(step.trial)) for step in steps)
+        self.records = [record for record in found if record is not None]
         self.manager.hook.grader_session_finish(config=self.config, records=self.records)
         return self.records
 
-    def _open_leaderboard(self) -> None:
-        """Nobody should train for an hour to learn that the folder cannot be written."""
-        if self._keep:
-            self._store.open()
+    def preview(self) -> tuple[list[plan.Step], History]:
+        """Return what `run` would do, having run nothing, and what is known of how long it may take."""
+        with ExitStack() as stack:
+            steps = self._steps(stack)
+        return steps, self._history()
+
+    def _steps(self, stack: ExitStack) -> list[plan.Step]:
+        """Collect, choose, and hold what is asked for against what is done."""
+        from grader.host.collect import collect
+
+        self._definitions = self._chosen_tasks()
+        self._submissions = collect(self.config, self.manager)
+        found = devices.choose(self.config.device)
+        self.slots = slots(self.config.slots, found, devices.threads(self.config.threads))
+        self._level = self._isolation()
+        tasks = [self._task(definition, stack) for definition in self._definitions.values()]
+        trials = self._trials(tasks, found[0])
+        again = self.config.rerun or not self._keep
+        return plan.steps(trials, self._store, environment.current().torch, rerun=again)
+
+    def _trials(self, tasks: Sequence[Task], device: Device) -> list[Trial]:
+        config = self.config
+        threads = devices.threads(config.threads)
+        trials = [
+            Trial(
+                submission=submission,
+                task=task,
+                budget=config.budget or Budget.parse(task.budget),
+                seed=seed,
+                device=device,
+                threads=threads,
+                deterministic=config.deterministic,
+                isolation=self._level,
+                allow_subprocess=config.allow_subprocess,
+                limits=config.limits,
+            )
+            for task in tasks
+            for submission in self._submissions
+            for seed in config.seeds
+        ]
+        trials = plan.chosen(trials, config, self._history() if config.last_failed else None)
+        self.manager.hook.grader_modify_trials(trials=trials, config=config)
+        if not trials:
+            raise NothingCollected("a plugin's grader_modify_trials has left no trial to run")
+        return trials
+
+    def _run(self, todo: Sequence[Trial], stack: ExitStack) -> None:
+        """Run the trials, and handle in this thread what they tell."""
+        from grader.host.scheduler import Scheduler
+
+        scheduler = Scheduler(self.manager, self._ended)
+        executor = stack.enter_context(closing(self._executor(scheduler, todo)))
+        for name in dict.fromkeys(trial.task.name for trial in todo):
+            self._open(self._definitions[name], stack)  # while the executor starts
+        todo = plan.in_order(todo, self.config, self._history(), executor.slots)
+        self._tell_start(todo)
+        try:
+            scheduler.run(todo, self._data, executor)
+        except KeyboardInterrupt:
+            self.interrupted = True
+            executor.cancel()
+        except BaseException:
+            executor.cancel()
+            raise
+
+    def _tell_start(self, todo: Sequence[Trial]) -> None:
+        self.manager.hook.grader_session_start(
+            config=self.config, trials=todo, reused=self.reused, slots=len(self.slots)
+        )
+
+    def _history(self) -> History:
+        return History(self._store.read()[0])
 
     def _isolation(self) -> Isolation:
         from grader.host import isolation
@@ -99,7 +167,7 @@ class Session:
         isolation.hide_from(level)
         return level
 
-    def _definitions(self) -> dict[str, TaskDefinition]:
+    def _chosen_tasks(self) -> dict[str, TaskDefinition]:
         from grader.plugins import task_definitions
 
         known = task_definitions(self.manager, self.config.task_tables)
@@ -114,180 +182,89 @@ class Session:
 
     def _own_places(self) -> Iterator[Path]:
         """What no worker may read, wherever the user has put it."""
-        from grader.host import data, places
+        from grader.host import places
 
-        found = data.data_places(self.config)
+        found = task_data.data_places(self.config)
         folders = (
             self.config.leaderboard,
-            data.cache_root(),
+            task_data.cache_root(),
             found.data,
             found.downloads,
             places.state_folder(),
         )
         return filter(None, folders)
 
-    def _submissions(self) -> list[Submission]:
-        from grader.host.collect import collect
+    def _task(self, definition: TaskDefinition, stack: ExitStack) -> Task:
+        """The task with its digest: by its cache entry's manifest, or prepared where there is none."""
+        places = task_data.data_places(self.config)
+        known = task_data.known_task(definition, places, task_data.cache_root())
+        return known or self._open(definition, stack).task
 
-        return collect(self.config, self.manager)
+    def _open(self, definition: TaskDefinition, stack: ExitStack) -> PreparedTask:
+        name = definition.task.name
+        if name not in self._data:
+            config = self.config
+            opened = task_data.open_task(
+                definition,
+                task_data.data_places(config),
+                task_data.cache_root(),
+                config.task_tables,
+                config.plugins,
+                lambda: self.manager.hook.grader_task_prepare(task=definition.task),
+            )
+            self._data[name] = stack.enter_context(closing(opened))
+        return self._data[name]
 
-    def _open(self, definition: TaskDefinition) -> PreparedTask:
-        from grader.host import data
-
-        config = self.config
-        return data.open_task(
-            definition,
-            data.data_places(config),
-            data.cache_root(),
-            config.task_tables,
-            config.plugins,
-            lambda: self.manager.hook.grader_task_prepare(task=definition.task),
-        )
-
-    def _executor(self, device: Device, isolation: Isolation, submissions: Sequence[Submission]) -> Executor:
+    def _executor(self, scheduler: Scheduler, todo: Sequence[Trial]) -> Executor:
         executor: Executor | None = self.manager.hook.grader_make_executor(
             name=self.config.executor,
             config=self.config,
-            device=device,
-            submissions=submissions,
-            trials=len(submissions) * len(self.config.seeds) * len(self.config.tasks),
-            isolation=isolation,
+            slots=self.slots,
+            submissions=list({trial.submission.display: trial.submission for trial in todo}.values()),
+            trials=len(todo),
+            isolation=self._level,
             hidden=self._hidden,
-            listen=self._listen,
+            listen=scheduler.listen,
         )
         if executor is None:
             raise UsageError(f"no plugin provides the executor {self.config.executor!r}; 'local' is built in")
         return executor
 
-    def _plan(
-        self,
-        submissions: Sequence[Submission],
-        tasks: Mapping[str, PreparedTask],
-        device: Device,
-        isolation: Isolation,
-    ) -> list[Trial]:
-        config = self.config
-        threads = devices.threads(config.threads)
-        trials = [
-            Trial(
-                submission=submission,
-                task=task.task,
-                budget=config.budget or Budget.parse(task.task.budget),
-                seed=seed,
-                device=device,
-                threads=threads,
-                deterministic=config.deterministic,
-                isolation=isolation,
-                allow_subprocess=config.allow_subprocess,
-                limits=config.limits,
-            )
-            for task in tasks.values()
-            for submission in submissions
-            for seed in config.seeds
-        ]
-        trials = _selected(trials, config.keyword)
-        self.manager.hook.grader_modify_trials(trials=trials, config=config)
-        if not trials:
-            raise NothingCollected(f"-k {config.keyword!r} deselects all {len(submissions)} submissions")
-        return trials
+    def _ended(self, trial: Trial, future: Future[Attempt], alongside: int) -> bool:
+        """Score and store; return whether more trials may start."""
+        record = self._record(_attempt(trial, future), alongside)
+        self.records.append(record)
+        self._made[id(trial)] = record
+        self.manager.hook.grader_trial_finish(trial=trial, record=record)
+        self.stopped_early = self.stopped_early or self._enough_failures()
+        return not self.stopped_early
 
-    def _run_all(
-        self, trials: Sequence[Trial], tasks: Mapping[str, PreparedTask], executor: Executor
-    ) -> None:
-        """Keep every slot busy until all is done, and handle what they tell in this thread."""
-        waiting = iter(trials)
-        running = 0
-        for trial in itertools.islice(waiting, executor.slots):
-            self._start(trial, tasks[trial.task.name], executor)
-            running += 1
-        while running:
-            trial_ended = self._inbox.get()()
-            if not trial_ended:
-                continue
-            running -= 1
-            self.stopped_early = self.stopped_early or self._enough_failures()
-            trial_next = None if self.stopped_early else next(waiting, None)
-            if trial_next is not None:
-                self._start(trial_next, tasks[trial_next.task.name], executor)
-                running += 1
-
-    def _start(self, trial: Trial, data: PreparedTask, executor: Executor) -> None:
-        self.manager.hook.grader_trial_start(trial=trial)
-
-        def ended(future: Future[Attempt]) -> bool:
-            self._finish(_attempt(trial, future), data)
-            return True
-
-        problem = _problem(trial)
-        future = _settled(_refused(trial, problem)) if problem else executor.submit(trial, data)
-        future.add_done_callback(lambda done: self._inbox.put(lambda: ended(done)))
-
-    def _finish(self, attempt: Attempt, data: PreparedTask) -> None:
+    def _record(self, attempt: Attempt, alongside: int) -> Record:
         from grader.host.evidence import evidence_of
         from grader.host.score import predicted, record_of
 
-        hook = self.manager.hook
+        targets, here = self._data[attempt.trial.task.name].test_targets, environment.current()
         try:
-            record = record_of(attempt, data.test_targets, hook, environment.current())
+            record = record_of(attempt, targets, self.manager.hook, here, alongside)
         except Exception as error:  # a plugin's metric, say
             attempt = _at_fault(attempt.trial, error)
-            record = record_of(attempt, data.test_targets, hook, environment.current())
+            record = record_of(attempt, targets, self.manager.hook, here, alongside)
         if self._keep:
             evidence = None
             if record.status is Status.OK and attempt.logits is not None:
-                evidence = evidence_of(predicted(attempt.trial.task, attempt.logits), data.test_targets)
+                evidence = evidence_of(predicted(attempt.trial.task, attempt.logits), targets)
             self._store.write(record, evidence)
-        self.records.append(record)
-        hook.grader_trial_finish(trial=attempt.trial, record=record)
+        return record
 
     def _enough_failures(self) -> bool:
         limit = self.config.max_failures
         return limit is not None and sum(r.status is not Status.OK for r in self.records) >= limit
-
-    def _listen(self, trial: Trial, phase: str, point: CurvePoint | None) -> None:
-        """Called from any thread; the hook is called in the session's."""
-
-        def tell() -> bool:
-            self.manager.hook.grader_trial_progress(trial=trial, phase=phase, point=point)
-            return False
-
-        self._inbox.put(tell)
 
     def _write_leaderboard(self) -> None:
         from grader.host.leaderboard import regenerate
 
         if self._keep and self.records:
             self.standings, self.problems, _ = regenerate(self.config.leaderboard, self.manager)
-
-
-def _selected(trials: list[Trial], keyword: str) -> list[Trial]:
-    if not keyword:
-        return trials
-    from grader.host.keywords import match
-
-    matches = match(keyword)
-    return [trial for trial in trials if matches(trial.node_id)]
-
-
-def _problem(trial: Trial) -> str:
-    """What keeps a submission from running: found when it was collected, or since."""
-    from grader.host.source import changed
-
-    submission = trial.submission
-    if not submission.problem and changed(submission, trial.limits.submission):
-        return f"{submission.display} was changed after it was collected: run it again"
-    return submission.problem
-
-
-def _refused(trial: Trial, problem: str) -> Attempt:
-    """The attempt of a submission that discovery already found wanting."""
-    return Attempt(trial, status=Status.INVALID, phase=Phase.LOAD, reason=problem)
-
-
-def _settled(attempt: Attempt) -> Future[Attempt]:
-    future: Future[Attempt] = Future()
-    future.set_result(attempt)
-    return future
 
 
 def _attempt(trial: Trial, future: Future[Attempt]) -> Attempt:
@@ -301,6 +278,8 @@ def _attempt(trial: Trial, future: Future[Attempt]) -> Attempt:
 
 
 def _at_fault(trial: Trial, error: Exception) -> Attempt:
+    from grader.host.supervise import Attempt
+
     reason = f"{type(error).__name__}: {error} (a fault of grader or of a plugin, not of the submission)"
     detail = "".join(traceback.format_exception(error))
     return Attempt(trial, status=Status.HARNESS_ERROR, reason=reason, detail=detail)

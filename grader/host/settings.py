@@ -19,6 +19,7 @@ from grader.contract.isolation import Isolation
 from grader.contract.text import did_you_mean, plain
 from grader.host.config import Config
 from grader.host.pyproject import Given, read_pyproject
+from grader.host.slots import AUTO
 
 MAX_SEED = 2**31 - 1
 MAX_SEEDS = 10_000  # more is a slip of the keyboard, not a plan
@@ -34,10 +35,14 @@ def make_config(
     seeds: str | int | Sequence[int] | None = None,
     device: str | None = None,
     threads: int | None = None,
+    slots: int | str | None = None,
     data: str | Path | None = None,
     leaderboard: str | Path | None = None,
     keyword: str = "",
     max_failures: int | None = None,
+    rerun: bool = False,
+    last_failed: bool = False,
+    failed_first: bool = False,
     deterministic: bool | None = None,
     isolation: str | None = None,
     allow_subprocess: bool | None = None,
@@ -50,14 +55,23 @@ def make_config(
     """
     said: dict[str, object] = {
         "paths": paths, "tasks": tasks, "budget": budget, "seeds": seeds, "device": device,
-        "threads": threads, "data": data, "leaderboard": leaderboard, "max_failures": max_failures,
-        "deterministic": deterministic, "isolation": isolation, "allow_subprocess": allow_subprocess,
+        "threads": threads, "slots": slots, "data": data, "leaderboard": leaderboard,
+        "max_failures": max_failures, "deterministic": deterministic, "isolation": isolation,
+        "allow_subprocess": allow_subprocess,
     }  # fmt: skip
     cwd = Path.cwd() if cwd is None else cwd
     base = _from_file(cwd, {**_from_environment(cwd), **_from_caller(said, cwd)})
     together = dict.fromkeys([*base.plugins, *plugins])
     _check_processes(base)
-    return replace(base, keyword=keyword, verbosity=verbosity, plugins=tuple(together))
+    return replace(
+        base,
+        keyword=keyword,
+        verbosity=verbosity,
+        plugins=tuple(together),
+        rerun=rerun,
+        last_failed=last_failed,
+        failed_first=failed_first,
+    )
 
 
 # --- where values come from ---
@@ -180,6 +194,12 @@ def _at_least_one(given: Given) -> int:
     return value
 
 
+def _slots(given: Given) -> int | str:
+    if str(given.value).strip().lower() == AUTO:
+        return AUTO
+    return _at_least_one(given)
+
+
 def _folder(given: Given) -> Path:
     path = _path(given)
     if not path.is_dir():
@@ -219,6 +239,7 @@ _CONVERTERS = {
     "seeds": _seeds,
     "device": _device,
     "threads": _at_least_one,
+    "slots": _slots,
     "data": _folder,
     "leaderboard": _path,
     "max_failures": _at_least_one,

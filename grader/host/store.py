@@ -10,7 +10,7 @@ import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -19,7 +19,10 @@ from grader.contract.record import SCHEMA, Record
 from grader.contract.text import INVISIBLE, plain, plain_json
 from grader.host.evidence import Evidence, evidence_bytes, evidence_of, read_evidence
 from grader.host.files import SUFFIX, not_written, stage, sync_folder
-from grader.host.track import ReuseKey, Track, reuse_key, track
+from grader.host.track import ReuseKey, Track, reuse_key, reuse_key_of, track
+
+if TYPE_CHECKING:
+    from grader.contract.trial import Trial
 
 __all__ = [
     "Evidence", "ReuseKey", "Store", "StoreError", "Track",
@@ -51,6 +54,16 @@ class Store:
     def path(self, record: Record) -> Path:
         """Where this record stands, or would."""
         return self.records / _safe(record.task.name) / f"{stem(record)}.json"
+
+    def find(self, trial: Trial, torch: str) -> Record | None:
+        """Return the whole record of this trial, run before with this version of torch, or None."""
+        key, name = reuse_key_of(trial, torch), trial.submission.name
+        path = self.records / _safe(trial.task.name) / f"{_stem(name, trial.seed, key)}.json"
+        try:
+            record = read_record(path)
+        except StoreError:  # absent; one that is damaged is named when all are read
+            return None
+        return record if reuse_key(record) == key else None
 
     def write(self, record: Record, evidence: Evidence | None = None) -> Path:
         """Store a record and its evidence in place of those of the same reuse key; return its path.
@@ -101,7 +114,11 @@ class Store:
 
 def stem(record: Record) -> str:
     """The name of a record's files: for people the submission and seed, for the rest the reuse key."""
-    return f"{_safe(record.submission.name)}-s{record.seed}-{reuse_key(record).digest()[:10]}"
+    return _stem(record.submission.name, record.seed, reuse_key(record))
+
+
+def _stem(name: str, seed: int, key: ReuseKey) -> str:
+    return f"{_safe(name)}-s{seed}-{key.digest()[:10]}"
 
 
 def read_record(path: Path | str) -> Record:

@@ -82,12 +82,21 @@ class Attempt:
 
 
 class Supervisor:
-    """Runs trials, one at a time, on a worker server. `secret` orders the test inputs."""
+    """Runs trials, one at a time, on a worker server. `secret` orders the test inputs.
+
+    Workers are pinned to `cores`, where there are any.
+    """
 
     def __init__(
-        self, server: WorkerServer, secret: bytes, listen: Listener, cancelled: Callable[[], bool]
+        self,
+        server: WorkerServer,
+        secret: bytes,
+        listen: Listener,
+        cancelled: Callable[[], bool],
+        cores: tuple[int, ...] = (),
     ) -> None:
         self._server = server
+        self._cores = cores
         self._secret = secret
         self._listen = listen
         self._cancelled = cancelled
@@ -244,7 +253,7 @@ class Supervisor:
             worker.watchdog = Watchdog(trial.limits, scratch, family=family)
         ended: PhaseEnded | None = None
         try:
-            worker.send(Start(trial=trial, scratch=str(scratch), user=user))
+            worker.send(Start(trial=trial, scratch=str(scratch), user=user, cores=self._cores))
             yield worker
         except PhaseEnded as end:
             ended = end

@@ -49,6 +49,7 @@ class Table(BaseModel):
     seeds: int | list[int] | None = Field(None, description="a count like 3 or a list like [0, 7, 9]")
     device: str | None = Field(None, description='a text: "auto", "cpu", "cuda", "cuda:0" or "mps"')
     threads: int | None = Field(None, description="a whole number of at least 1")
+    slots: int | str | None = Field(None, description='a whole number of at least 1, or "auto"')
     data: str | None = Field(None, description="the path of a folder")
     leaderboard: str | None = Field(None, description="the path of a folder")
     deterministic: bool | None = Field(None, description="true or false")

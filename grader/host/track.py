@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from grader.contract.budget import Budget
 from grader.contract.errors import UsageError
 from grader.contract.record import RULES, Record
+
+if TYPE_CHECKING:
+    from grader.contract.trial import Trial
 
 
 class Track(msgspec.Struct, frozen=True, kw_only=True, order=True):
@@ -88,6 +92,27 @@ def reuse_key(record: Record) -> ReuseKey:
         loop=submission.loop,
         seed=record.seed,
         torch=record.environment.torch,
+    )
+
+
+def reuse_key_of(trial: Trial, torch: str) -> ReuseKey:
+    """The key of the record that the trial would have, run with this version of torch."""
+    submission = trial.submission
+    return ReuseKey(
+        track=Track.of(
+            task=trial.task.name,
+            digest=trial.task.digest,
+            budget=str(trial.budget),
+            device=trial.device.kind,
+            isolation=trial.isolation.value,
+            processor=trial.device.name,
+            threads=trial.threads,
+        ),
+        submission=submission.digest,
+        model=submission.model,
+        loop=submission.loop,
+        seed=trial.seed,
+        torch=torch,
     )
 
 

@@ -53,14 +53,23 @@ def task_digest(task: Task, arrays: dict[str, ArrayInfo]) -> str:
 
 def read(entry: Path) -> tuple[Manifest, dict[str, npt.NDArray[np.generic]]]:
     """Return the manifest and the arrays, read-only, each checked against its digest. Raises Damaged."""
+    manifest = read_manifest(entry)
+    try:
+        arrays = {name: _read_array(entry, manifest.arrays[name]) for name in NAMES}
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise Damaged(f"{type(error).__name__}: {error}") from error
+    return manifest, arrays
+
+
+def read_manifest(entry: Path) -> Manifest:
+    """Return the manifest alone: what the arrays are, not that they still are. Raises Damaged."""
     try:
         manifest = msgspec.json.decode((entry / _MANIFEST).read_bytes(), type=Manifest)
-        arrays = {name: _read_array(entry, manifest.arrays[name]) for name in NAMES}
-    except (OSError, msgspec.MsgspecError, KeyError, TypeError, ValueError) as error:
+    except (OSError, msgspec.MsgspecError, ValueError) as error:
         raise Damaged(f"{type(error).__name__}: {error}") from error
     if manifest.schema != SCHEMA or manifest.task.digest != task_digest(manifest.task, manifest.arrays):
         raise Damaged(f"{_MANIFEST} does not describe its arrays")
-    return manifest, arrays
+    return manifest
 
 
 def write(entry: Path, task: Task, arrays: Arrays) -> Manifest:

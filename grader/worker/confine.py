@@ -52,6 +52,7 @@ class Plan:
     scratch: str
     submission: tuple[tuple[str, int], ...] = ()  # paths, and rights to them
     user: int | None = None
+    cores: tuple[int, ...] = ()
     limits: Limits = Limits()
     on_cpu: bool = True
     allow_subprocess: bool = False
@@ -92,6 +93,7 @@ def plan_of(start: Start) -> Plan:
         scratch=start.scratch,
         submission=tuple(_of_submission(trial.submission)),
         user=start.user,
+        cores=start.cores,
         limits=trial.limits,
         on_cpu=trial.device.kind == "cpu",
         allow_subprocess=trial.allow_subprocess,
@@ -102,6 +104,8 @@ def confine(plan: Plan, means: Means) -> None:
     """Apply every layer, and close all descriptors but 0 to 3. Raises OSError when one can't be had."""
     layers = means.layers
     _one_thread()
+    if plan.cores and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, plan.cores)
     if Layer.RLIMITS in layers:
         limits.apply(plan.limits, others=0 if plan.user else means.others, data=plan.on_cpu)
     if plan.user:

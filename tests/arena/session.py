@@ -24,12 +24,13 @@ from grader.contract.isolation import LAYERS, Isolation, Layer
 from grader.contract.record import Record
 from grader.contract.submission import Submission
 from grader.contract.text import plain
-from grader.contract.trial import Device, Limits
+from grader.contract.trial import Limits
 from grader.host.config import Config
 from grader.host.executors import Executor
 from grader.host.executors.local import LocalExecutor, sandbox_for
 from grader.host.session import Session
 from grader.host.settings import make_config
+from grader.host.slots import Slot
 from grader.host.supervise import Listener
 from grader.plugins import harness_manager
 
@@ -72,7 +73,7 @@ class Arena:
     def grader_make_executor(
         self,
         name: str,
-        device: Device,
+        slots: Sequence[Slot],
         submissions: Sequence[Submission],
         config: Config,
         isolation: Isolation,
@@ -82,8 +83,11 @@ class Arena:
         """Provide `arena`."""
         if name != "arena":
             return None
+        device = slots[0].device
         sandbox = sandbox_for(LAYERS[isolation] - self._off, device, submissions, config, hidden)
-        return LocalExecutor(device, submissions, listen, sandbox, slots=SLOTS, many=len(submissions) > _MANY)
+        return LocalExecutor(
+            [Slot(device)] * SLOTS, submissions, listen, sandbox, many=len(submissions) > _MANY
+        )
 
 
 def main() -> None:

@@ -29,7 +29,7 @@ def session_options(command: Any) -> Any:
             click.option("--budget", help="'10s', '3 epochs', '1000 steps', '300k samples', or several."),
             click.option("--seeds", help="How many (3 means 0, 1, 2), or which (0,7,9)."),
             click.option("--device", help="auto, cpu, cuda, cuda:1 or mps."),
-            click.option("--threads", type=int, help="Threads that a trial computes with."),
+            click.option("--threads", type=int, help="Threads that a trial computes with; one unless told."),
             click.option(
                 "--deterministic", is_flag=True, default=None, help="Deterministic algorithms only."
             ),
@@ -55,12 +55,21 @@ def session_options(command: Any) -> Any:
 @click.option(
     "-k", "keyword", default="", metavar="EXPRESSION", help="Run only what matches: 'mlp and not cnn'."
 )
+@click.option(
+    "-n", "slots", metavar="auto|N", help="Trials at once: N, or auto for all that the machine has."
+)
+@click.option("--rerun", is_flag=True, help="Also run what is done already.")
+@click.option("--dry-run", is_flag=True, help="Show what would run, and how long it may take.")
+@click.option("--lf", "--last-failed", "last_failed", is_flag=True, help="Run only what failed last time.")
+@click.option("--ff", "--failed-first", "failed_first", is_flag=True, help="Run first what failed last time.")
 @click.option("-x", "--exitfirst", is_flag=True, help="Stop at the first failure.")
 @click.option("--maxfail", "max_failures", type=int, help="Stop after that many failures.")
 @click.option("-v", "--verbose", count=True, help="Show tracebacks; twice, the submissions' output too.")
 @click.option("-q", "--quiet", is_flag=True, help="Show failures and the end only.")
 @click.pass_context
-def run(ctx: click.Context, /, exitfirst: bool, verbose: int, quiet: bool, **wishes: Any) -> None:
+def run(
+    ctx: click.Context, /, exitfirst: bool, dry_run: bool, verbose: int, quiet: bool, **wishes: Any
+) -> None:
     """Train and score submissions, and bring the leaderboard up to date.
 
     PATHS are files, folders, or names of installed submissions; without any, the folder submissions/.
@@ -73,6 +82,9 @@ def run(ctx: click.Context, /, exitfirst: bool, verbose: int, quiet: bool, **wis
     if exitfirst:
         wishes["max_failures"] = 1
     config = make_config(**wishes, verbosity=-1 if quiet else verbose)
+    if dry_run:
+        _preview(Session(config, manager))
+        return
     console = Console(config.verbosity)
     manager.register(console, "console")
     session = Session(config, manager)
@@ -82,6 +94,15 @@ def run(ctx: click.Context, /, exitfirst: bool, verbose: int, quiet: bool, **wis
         console.close()
     _conclude(session, console)
     ctx.exit(_exit_code(session))
+
+
+def _preview(session: Session) -> None:
+    from grader.host.preview import preview
+
+    steps, history = session.preview()
+    lines = list(preview(steps, history, session.config, len(session.slots)))
+    for line in lines if session.config.verbosity >= 0 else lines[-1:]:
+        say(line)
 
 
 def _conclude(session: Session, console: Any) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from grader import hookimpl
 from grader.contract.isolation import LAYERS, Layer
@@ -14,12 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from grader.contract.isolation import Isolation
+    from grader.contract.record import CurvePoint
     from grader.contract.submission import Submission
     from grader.contract.trial import Device, Trial
     from grader.host.config import Config
     from grader.host.executors import Executor
     from grader.host.sandbox import Sandbox
     from grader.host.server import WorkerServer
+    from grader.host.slots import Slot
     from grader.host.supervise import Attempt, Listener, TaskData
 
 
@@ -29,7 +34,7 @@ _MANY = 16  # trials from which preparing the server for cheap forks pays
 @hookimpl
 def grader_make_executor(
     name: str,
-    device: Device,
+    slots: Sequence[Slot],
     submissions: Sequence[Submission],
     trials: int,
     config: Config,
@@ -40,8 +45,8 @@ def grader_make_executor(
     """Provide `local`."""
     if name != "local":
         return None
-    sandbox = sandbox_for(LAYERS[isolation], device, submissions, config, hidden)
-    return LocalExecutor(device, submissions, listen, sandbox, many=trials >= _MANY)
+    sandbox = sandbox_for(LAYERS[isolation], slots[0].device, submissions, config, hidden)
+    return LocalExecutor(slots, submissions, listen, sandbox, many=trials >= _MANY)
 
 
 def sandbox_for(
@@ -69,16 +74,18 @@ class LocalExecutor:
 
     def __init__(
         self,
-        device: Device,
+        slots: Sequence[Slot],
         submissions: Sequence[Submission],
         listen: Listener,
         sandbox: Sandbox,
         *,
         many: bool = False,
-        slots: int = 1,
     ) -> None:
-        self.slots = slots
-        self._device_kind = device.kind
+        self.slots = len(slots)
+        self._free: queue.SimpleQueue[Slot] = queue.SimpleQueue()
+        for slot in slots:
+            self._free.put(slot)
+        self._device_kind = slots[0].device.kind
         self._sandbox = sandbox
         self._imports = sorted({name for submission in submissions for name in submission.imports})
         self._many = many
@@ -86,7 +93,7 @@ class LocalExecutor:
         self._cancelled = threading.Event()
         self._lock = threading.Lock()
         self._server = self._start()  # now, so that torch is imported while the data are prepared
-        self._pool = ThreadPoolExecutor(slots, thread_name_prefix="slot")
+        self._pool = ThreadPoolExecutor(self.slots, thread_name_prefix="slot")
 
     def submit(self, trial: Trial, data: TaskData) -> Future[Attempt]:
         """Queue the trial for the next free slot."""
@@ -104,11 +111,22 @@ class LocalExecutor:
         self._sandbox.close()
 
     def _run(self, trial: Trial, data: TaskData) -> Attempt:
+        slot = self._free.get()  # there is one: the pool has as many threads
+        try:
+            return self._supervised(trial, data, slot)
+        finally:
+            self._free.put(slot)
+
+    def _supervised(self, trial: Trial, data: TaskData, slot: Slot) -> Attempt:
         from grader.host.places import host_secret
         from grader.host.supervise import Supervisor
 
+        def listen(_: Trial, phase: str, point: CurvePoint | None) -> None:
+            self._listen(trial, phase, point)
+
         server = self._living_server()
-        return Supervisor(server, host_secret(), self._listen, self._cancelled.is_set).run(trial, data)
+        supervisor = Supervisor(server, host_secret(), listen, self._cancelled.is_set, slot.cores)
+        return supervisor.run(msgspec.structs.replace(trial, device=slot.device), data)
 
     def _living_server(self) -> WorkerServer:
         """The server; a new one where a submission, or the system, has killed the old."""

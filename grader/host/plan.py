@@ -1,0 +1,87 @@
+"""From what was asked for to what has to run: chosen, held against what is done, and put in order."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from grader.contract.errors import NothingCollected
+from grader.contract.status import Status
+
+if TYPE_CHECKING:
+    from grader.contract.record import Record
+    from grader.contract.trial import Trial
+    from grader.host.config import Config
+    from grader.host.history import History
+    from grader.host.store import Store
+
+
+@dataclass(frozen=True)
+class Step:
+    """One trial that was asked for, and the record that makes it needless, or None."""
+
+    trial: Trial
+    done: Record | None = None
+
+
+def chosen(trials: Sequence[Trial], config: Config, history: History | None) -> list[Trial]:
+    """Return the trials that -k and --lf leave. Raises NothingCollected when that is none of them."""
+    left = list(trials)
+    if config.keyword:
+        from grader.host.keywords import match
+
+        matches = match(config.keyword)
+        left = [trial for trial in left if matches(trial.node_id)]
+        if not left:
+            raise NothingCollected(f"-k {config.keyword!r} deselects all {len(trials)} trials")
+    if config.last_failed and history is not None:
+        failed = [trial for trial in left if history.failed(trial)]
+        left = failed or left  # as pytest: where nothing had failed, all
+    return left
+
+
+def steps(trials: Sequence[Trial], store: Store, torch: str, *, rerun: bool) -> list[Step]:
+    """Hold every trial against the records that are there: what ended well is not run again."""
+    return [Step(trial, None if rerun else _usable(trial, store.find(trial, torch))) for trial in trials]
+
+
+def in_order(trials: Sequence[Trial], config: Config, history: History, slots: int) -> list[Trial]:
+    """Return the trials in the order in which they start: with --ff those first that failed last time.
+
+    In several slots the longest first, so that none is left to run alone at the end; unknown may be long.
+    """
+
+    def place(trial: Trial) -> tuple[bool, float]:
+        seconds = history.estimate(trial) if slots > 1 else 0.0
+        return config.failed_first and not history.failed(trial), -(math.inf if seconds is None else seconds)
+
+    return sorted(trials, key=place)
+
+
+def reasons(steps: Sequence[Step], history: History, *, rerun: bool) -> dict[int, str]:
+    """Say in a word or two why each step is to run, by its place; those that are done are left out."""
+    return {at: _reason(step.trial, history, rerun) for at, step in enumerate(steps) if step.done is None}
+
+
+def _usable(trial: Trial, record: Record | None) -> Record | None:
+    """The record, where the trial could do no more than repeat it."""
+    if record is None or record.status is not Status.OK or trial.submission.problem:
+        return None
+    if trial.deterministic and not record.deterministic:
+        return None
+    if record.model is not None and trial.limits.too_many(record.model.parameters):
+        return None
+    return record
+
+
+def _reason(trial: Trial, history: History, rerun: bool) -> str:
+    last = history.outcome(trial)
+    if last is None:
+        return "new"
+    if last.status is not Status.OK:
+        return f"failed: {last.status}"
+    if last.submission.digest != trial.submission.digest:
+        return "changed"
+    return "done before" if rerun else "other conditions"

@@ -1,0 +1,92 @@
+"""Keeps an executor's slots busy, and brings what its threads tell into the one thread that asked."""
+
+from __future__ import annotations
+
+import itertools
+import queue
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from typing import TYPE_CHECKING
+
+from grader.contract.status import Phase, Status
+from grader.host.supervise import Attempt
+
+if TYPE_CHECKING:
+    import pluggy
+
+    from grader.contract.record import CurvePoint
+    from grader.contract.trial import Trial
+    from grader.host.executors import Executor
+    from grader.host.supervise import TaskData
+
+Ended = Callable[["Trial", Future[Attempt], int], bool]
+
+
+class Scheduler:
+    """Runs trials in the order given, as many at once as there are slots.
+
+    `ended(trial, future, alongside)` is called for each, with how many others ran beside it at most, and
+    returns whether to go on starting more. Hooks are called in the thread that calls `run`.
+    """
+
+    def __init__(self, manager: pluggy.PluginManager, ended: Ended) -> None:
+        self._hook = manager.hook
+        self._ended = ended
+        self._inbox: queue.SimpleQueue[Callable[[], bool | None]] = queue.SimpleQueue()
+        self._alongside: dict[int, int] = {}  # by the number of the trial that runs
+
+    def listen(self, trial: Trial, phase: str, point: CurvePoint | None) -> None:
+        """Take a word from a trial, in any thread."""
+
+        def tell() -> None:
+            self._hook.grader_trial_progress(trial=trial, phase=phase, point=point)
+
+        self._inbox.put(tell)
+
+    def run(self, trials: Sequence[Trial], data: Mapping[str, TaskData], executor: Executor) -> bool:
+        """Run all; return whether none was left out."""
+        waiting = iter(enumerate(trials))
+        for number, trial in itertools.islice(waiting, executor.slots):
+            self._start(number, trial, data[trial.task.name], executor)
+        going_on = True
+        while self._alongside:
+            answer = self._inbox.get()()
+            if answer is None:  # no trial has ended
+                continue
+            going_on = going_on and answer
+            for number, trial in itertools.islice(waiting, 1 if going_on else 0):
+                self._start(number, trial, data[trial.task.name], executor)
+        return next(waiting, None) is None
+
+    def _start(self, number: int, trial: Trial, data: TaskData, executor: Executor) -> None:
+        self._hook.grader_trial_start(trial=trial)
+        problem = _problem(trial)
+        future = _settled(_refused(trial, problem)) if problem else executor.submit(trial, data)
+        self._alongside[number] = 0
+        for each in self._alongside:
+            self._alongside[each] = max(self._alongside[each], len(self._alongside) - 1)
+        future.add_done_callback(lambda done: self._inbox.put(lambda: self._end(number, trial, done)))
+
+    def _end(self, number: int, trial: Trial, future: Future[Attempt]) -> bool:
+        return self._ended(trial, future, self._alongside.pop(number))
+
+
+def _problem(trial: Trial) -> str:
+    """What keeps a submission from running: found when it was collected, or since."""
+    from grader.host.source import changed
+
+    submission = trial.submission
+    if not submission.problem and changed(submission, trial.limits.submission):
+        return f"{submission.display} was changed after it was collected: run it again"
+    return submission.problem
+
+
+def _refused(trial: Trial, problem: str) -> Attempt:
+    """The attempt of a submission that discovery already found wanting."""
+    return Attempt(trial, status=Status.INVALID, phase=Phase.LOAD, reason=problem)
+
+
+def _settled(attempt: Attempt) -> Future[Attempt]:
+    future: Future[Attempt] = Future()
+    future.set_result(attempt)
+    return future

@@ -1,0 +1,75 @@
+"""Where trials run side by side: so many cores of this machine each, or one GPU each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from grader.contract.errors import UsageError
+from grader.contract.trial import Device
+from grader.host import device as devices
+
+AUTO = "auto"
+_TOPOLOGY = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
+
+
+class Slot(NamedTuple):
+    """What one trial at a time has to itself: a device, and the cores that its workers are pinned to."""
+
+    device: Device
+    cores: tuple[int, ...] = ()  # none: wherever the system puts them
+
+
+def slots(wish: int | str | None, found: Sequence[Device], threads: int) -> tuple[Slot, ...]:
+    """Return the slots of `-n WISH` (a number, "auto", or None for what is usual) on these devices.
+
+    On CPUs "auto" takes every physical core, `threads` a slot, and None one slot; a number may use the
+    second hardware threads as well. On GPUs "auto" and None are one slot for each. Raises UsageError.
+    """
+    cores, physical = _cores()
+    if found[0].kind == "cpu":
+        most = len(cores) // threads
+        many = max(1, physical // threads) if wish == AUTO else int(wish or 1)
+        if many > most:
+            raise UsageError(
+                f"-n {many}: so many slots of {_threads(threads)} take {many * threads} cores, and this "
+                f"process may use {len(cores)}; at most -n {most}"
+            )
+        return tuple(Slot(found[0], cores[at * threads : (at + 1) * threads]) for at in range(many))
+    many = len(found) if wish in {AUTO, None} else int(wish or 1)
+    if many > len(found):
+        raise UsageError(f"-n {many}: each trial has a GPU to itself, and there are {len(found)} of them")
+    share = len(cores) // many
+    pinned = found[0].kind == "cuda" and share >= threads
+    return tuple(
+        Slot(device, cores[at * share : (at + 1) * share] if pinned else ())
+        for at, device in enumerate(found[:many])
+    )
+
+
+def _threads(number: int) -> str:
+    return f"{number} thread{'s' if number != 1 else ''}"
+
+
+def _cores() -> tuple[tuple[int, ...], int]:
+    """The cores of this process, one hardware thread of each physical core first; how many those are."""
+    if not hasattr(os, "sched_getaffinity"):
+        return tuple(range(devices.available_cores())), devices.available_cores()
+    seen: dict[str, int] = {}
+    placed = []
+    for core in sorted(os.sched_getaffinity(0)):
+        siblings = _siblings(core)
+        placed.append((seen.get(siblings, 0), core))
+        seen[siblings] = seen.get(siblings, 0) + 1
+    allowed = devices.available_cores()
+    return tuple(core for _, core in sorted(placed)[:allowed]), min(len(seen), allowed)
+
+
+def _siblings(core: int) -> str:
+    """The hardware threads of the physical core that this one belongs to."""
+    try:
+        return Path(_TOPOLOGY.format(core)).read_text(encoding="ascii").strip()
+    except OSError:
+        return str(core)
