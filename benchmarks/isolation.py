@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from grader.contract.events import Start
 from grader.contract.isolation import LAYERS, Isolation, Layer
-from grader.contract.status import Status
+from grader.contract.status import Phase, Status
 from grader.contract.trial import Trial
 from grader.host.data import PreparedTask
 from grader.host.isolation import fault
@@ -105,8 +105,8 @@ def confined(server: WorkerServer, what: Trial) -> float:
     """Seconds from asking for a worker until it says that all its layers hold."""
     scratch, user = server.sandbox.new_scratch()
     started = time.perf_counter()
-    worker = server.spawn(b"T")
-    worker.send(Start(trial=what, scratch=str(scratch), user=user))
+    worker = server.spawn()
+    worker.send(Start(trial=what, phase=Phase.TRAIN, scratch=str(scratch), user=user))
     while not worker._events:
         worker._poll(1)
     seconds = time.perf_counter() - started

@@ -27,7 +27,7 @@ from grader.contract.errors import UsageError
 from grader.contract.isolation import LAYERS, MAX_THREADS, Isolation, Layer
 from grader.contract.status import Status
 from grader.contract.trial import Limits
-from grader.host import isolation
+from grader.host import isolation, watchdog
 from grader.host.libraries import libraries
 from grader.host.sandbox import Sandbox, next_user, remove
 from grader.host.watchdog import Exceeded, Watchdog
@@ -392,22 +392,26 @@ class TestSandbox:
         assert not target.exists()
 
 
+ANY = 1 << 50  # bytes that a worker may have begun with, where its memory is not what is looked at
+
+
 class TestWatchdog:
     LIMITS = Limits(memory=64 << 20, scratch=1 << 20)
 
     def test_quiet_within_the_limits(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_bytes(b"x" * 100_000)
-        Watchdog(self.LIMITS, tmp_path, family=False).look(os.getpid())
+        Watchdog(self.LIMITS, tmp_path, family=False).look(os.getpid(), ANY)
 
     @pytest.mark.parametrize("family", [False, True])
     def test_memory_counts_from_where_the_worker_began(self, tmp_path: Path, family: bool) -> None:
         dog = Watchdog(self.LIMITS, tmp_path, family=family)
-        dog.look(os.getpid())
+        start, _ = watchdog._taken(os.getpid(), child=False)
+        dog.look(os.getpid(), start)
         with mmap.mmap(-1, 80 << 20) as shared:  # MAP_SHARED: no resource limit counts it
             shared.write(b"x" * (80 << 20))
             dog._next = 0
             with pytest.raises(Exceeded, match=r"more than limits\.memory allows") as caught:
-                dog.look(os.getpid())
+                dog.look(os.getpid(), start)
         assert caught.value.status is Status.OUT_OF_MEMORY
 
     @pytest.mark.parametrize(
@@ -424,7 +428,7 @@ class TestWatchdog:
     ) -> None:
         fill(tmp_path)
         with pytest.raises(Exceeded, match=r"limits\.scratch allows \(1 MiB"):
-            Watchdog(self.LIMITS, tmp_path, family=False).look(os.getpid())
+            Watchdog(self.LIMITS, tmp_path, family=False).look(os.getpid(), ANY)
 
     def test_folders_too_deep_to_look_into_count_as_too_much(self, tmp_path: Path) -> None:
         def nest() -> None:
@@ -435,12 +439,13 @@ class TestWatchdog:
 
         forked(nest)
         with pytest.raises(Exceeded, match="nested folders"):
-            Watchdog(self.LIMITS, tmp_path, family=False).look(os.getpid())
+            Watchdog(self.LIMITS, tmp_path, family=False).look(os.getpid(), ANY)
         remove(tmp_path)
 
     def test_what_its_children_take_counts_as_well(self, tmp_path: Path) -> None:
         dog = Watchdog(self.LIMITS, tmp_path, family=True)
-        dog.look(os.getpid())
+        start, _ = watchdog._taken(os.getpid(), child=False)
+        dog.look(os.getpid(), start)
         code = "held = bytearray(b'x') * (100 << 20); print(flush=True); input()"
         with subprocess.Popen(
             [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -449,7 +454,7 @@ class TestWatchdog:
             child.stdout.readline()
             dog._next = 0
             with pytest.raises(Exceeded, match="memory"):
-                dog.look(os.getpid())
+                dog.look(os.getpid(), start)
             child.kill()
 
     def test_a_file_without_a_name_counts_while_it_is_open(self, tmp_path: Path) -> None:
@@ -459,8 +464,8 @@ class TestWatchdog:
             file.flush()
             (tmp_path / "file").unlink()
             with pytest.raises(Exceeded, match=r"limits\.scratch"):
-                dog.look(os.getpid())
-        dog.look(os.getpid())
+                dog.look(os.getpid(), ANY)
+        dog.look(os.getpid(), ANY)
 
     def test_a_file_without_a_name_that_is_mapped_and_closed_is_refused(self, tmp_path: Path) -> None:
         """The kernel says nowhere how large it is."""
@@ -474,7 +479,7 @@ class TestWatchdog:
             place = libc.mmap(None, ctypes.c_size_t(4096), 1, 1, file.fileno(), ctypes.c_long(0))
         (tmp_path / "file").unlink()
         with pytest.raises(Exceeded, match="maps a file that it has removed"):
-            dog.look(os.getpid())
+            dog.look(os.getpid(), ANY)
         libc.munmap(ctypes.c_void_p(place), ctypes.c_size_t(4096))
 
     def test_threads_are_counted(self, tmp_path: Path) -> None:
@@ -486,7 +491,7 @@ class TestWatchdog:
         threading.stack_size(0)
         try:
             with pytest.raises(Exceeded, match=r"threads at once; 512 are allowed"):
-                Watchdog(self.LIMITS, tmp_path, family=False).look(os.getpid())
+                Watchdog(self.LIMITS, tmp_path, family=False).look(os.getpid(), ANY)
         finally:
             stop.set()
             for thread in threads:
@@ -495,7 +500,7 @@ class TestWatchdog:
     def test_a_process_that_is_gone_is_no_trouble(self, tmp_path: Path) -> None:
         with subprocess.Popen([sys.executable, "-c", ""]) as process:
             process.wait()
-        Watchdog(self.LIMITS, tmp_path, family=True).look(process.pid)
+        Watchdog(self.LIMITS, tmp_path, family=True).look(process.pid, ANY)
 
 
 class TestSubprocesses:

@@ -11,7 +11,7 @@ import msgspec
 
 from grader.contract.isolation import Layer
 from grader.contract.record import Amount, Count, CurvePoint, ModelInfo
-from grader.contract.status import Status
+from grader.contract.status import Phase, Status
 from grader.contract.task import ArrayInfo
 from grader.contract.trial import Trial
 
@@ -69,6 +69,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     """Host to worker, first: what this is about. The training data are not among it."""
 
     trial: Trial
+    phase: Phase  # train or predict
     scratch: str  # an empty folder of the worker's own, removed afterwards
     user: int | None = None  # to become; the scratch folder is its already
     cores: tuple[int, ...] = ()  # to run on; none: wherever the system puts it
@@ -85,6 +86,7 @@ class Spawned(msgspec.Struct, frozen=True, tag="spawned"):
     """Server to host, with the worker's pidfd where the system has them."""
 
     pid: int
+    memory: int = 0  # bytes that it starts with and that no file stands behind: the server's own
 
 
 class Exited(msgspec.Struct, frozen=True, tag="exited"):

@@ -39,6 +39,8 @@ class WorkerServer:
         self.sandbox = sandbox
         self._lock = threading.Lock()
         self._ready = False
+        self._many = many
+        self._spare: WorkerProcess | None = None
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the server
         setup = Setup(
             sandbox=sandbox.orders(),
@@ -50,22 +52,36 @@ class WorkerServer:
             "grader.worker.server", setup, _environment(device_kind, sandbox.scratch), self._log
         )
 
-    def spawn(self, phase: bytes) -> WorkerProcess:
-        """Return a fresh worker for `b"T"` (train) or `b"P"` (predict). Raises ServerError."""
+    def spawn(self) -> WorkerProcess:
+        """Return a fresh worker, which waits for its Start. Raises ServerError.
+
+        Where there are many trials the next one is forked ahead, while this one loads: so no trial waits for
+        the server to copy its page tables.
+        """
         with self._lock:
             self._wait_until_ready()
-            status, status_there = socket.socketpair()
-            channel, channel_there = socket.socketpair()
-            output, output_there = os.pipe()
-            theirs = [status_there.fileno(), channel_there.fileno(), output_there]
-            try:
-                socket.send_fds(self._control, [phase], theirs)
-            except OSError as error:
-                raise ServerError(f"the worker server is gone: {self._last_words() or error}") from None
-            finally:
-                status_there.close()
-                channel_there.close()
-                os.close(output_there)
+            spare, self._spare = self._spare, None
+            if spare is not None and not spare.waits():
+                spare.stop()
+                spare = None
+            worker = spare or self._fork()
+            if self._many:
+                self._spare = self._fork()
+        return worker
+
+    def _fork(self) -> WorkerProcess:
+        status, status_there = socket.socketpair()
+        channel, channel_there = socket.socketpair()
+        output, output_there = os.pipe()
+        theirs = [status_there.fileno(), channel_there.fileno(), output_there]
+        try:
+            socket.send_fds(self._control, [b"F"], theirs)
+        except OSError as error:
+            raise ServerError(f"the worker server is gone: {self._last_words() or error}") from None
+        finally:
+            status_there.close()
+            channel_there.close()
+            os.close(output_there)
         return WorkerProcess(status, channel, output)
 
     @property
@@ -75,6 +91,9 @@ class WorkerServer:
 
     def close(self) -> None:
         """End the server and with it every worker. May be called twice."""
+        if self._spare is not None:
+            self._spare.stop()
+            self._spare = None
         self._control.close()
         try:
             self._process.wait(5)

@@ -128,7 +128,7 @@ class Supervisor:
             (FileInfo("probe_outputs", "float32", probe_shape), probe_outputs),
             (FileInfo("weights", "uint8", ()), weights),
         ]
-        with self._worker(attempt, b"T") as worker:
+        with self._worker(attempt, Phase.TRAIN) as worker:
             attempt.ready = self._load(attempt, worker)
             attempt.done = self._on_the_clock(attempt, worker, files)
         attempt.notes += attempt.done.notes
@@ -177,7 +177,7 @@ class Supervisor:
         stack: contextlib.ExitStack,
     ) -> None:
         trial, outputs = attempt.trial, attempt.trial.task.outputs
-        with self._worker(attempt, b"P") as worker:  # it loads while its files are made
+        with self._worker(attempt, Phase.PREDICT) as worker:  # it loads while its files are made
             order = secret_order(self._secret, trial, len(data.test_inputs))
             sample = order[:SAMPLE]
             shapes = {"logits": len(order), "sample_outputs": len(sample), "probe_outputs": len(probe)}
@@ -242,18 +242,18 @@ class Supervisor:
         self._listen(attempt.trial, Phase.TRAIN, progress.point)
 
     @contextlib.contextmanager
-    def _worker(self, attempt: Attempt, phase: bytes) -> Iterator[WorkerProcess]:
+    def _worker(self, attempt: Attempt, phase: Phase) -> Iterator[WorkerProcess]:
         """A worker with its scratch folder; when this ends, nothing of it is left."""
         sandbox, trial = self._server.sandbox, attempt.trial
         scratch, user = sandbox.new_scratch()
-        worker = self._server.spawn(phase)
+        worker = self._server.spawn()
         worker.output_limit = trial.limits.output
         if Layer.WATCHDOG in sandbox.layers:
             family = trial.allow_subprocess or Layer.SECCOMP not in sandbox.layers
             worker.watchdog = Watchdog(trial.limits, scratch, family=family)
         ended: PhaseEnded | None = None
         try:
-            worker.send(Start(trial=trial, scratch=str(scratch), user=user, cores=self._cores))
+            worker.send(Start(trial=trial, phase=phase, scratch=str(scratch), user=user, cores=self._cores))
             yield worker
         except PhaseEnded as end:
             ended = end
@@ -266,10 +266,10 @@ class Supervisor:
             self._account(attempt, worker, exited, phase)
             remove(scratch)
 
-    def _account(self, attempt: Attempt, worker: WorkerProcess, exited: Exited | None, phase: bytes) -> None:
+    def _account(self, attempt: Attempt, worker: WorkerProcess, exited: Exited | None, phase: Phase) -> None:
         text = worker.output.decode(errors="replace")
         attempt.output = (attempt.output + text)[-attempt.trial.limits.output :]
-        if exited is not None and phase == b"T":
+        if exited is not None and phase is Phase.TRAIN:
             attempt.max_rss = exited.max_rss
 
 

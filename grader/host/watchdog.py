@@ -39,12 +39,14 @@ class Watchdog:
     def __init__(self, limits: Limits, scratch: Path, *, family: bool) -> None:
         self._limits, self._scratch, self._family = limits, scratch, family
         self._device = scratch.stat().st_dev
-        self._start: int | None = None  # bytes, before it reads its submission
         self._looks = 0
         self._next = 0.0
 
-    def look(self, pid: int) -> None:
-        """Raise Exceeded when a limit is passed. Costs 0.2 ms, and nothing between two looks."""
+    def look(self, pid: int, start: int) -> None:
+        """Raise Exceeded when a limit is passed. Costs 0.2 ms, and nothing between two looks.
+
+        `start` is how many bytes of memory it has not taken itself.
+        """
         if time.monotonic() < self._next:
             return
         started = time.thread_time()  # not by the clock: on a busy machine that would mean ever fewer looks
@@ -52,21 +54,19 @@ class Watchdog:
         with contextlib.suppress(OSError, ValueError, psutil.Error):  # it has ended meanwhile
             if self._family:
                 pids += [child.pid for child in psutil.Process(pid).children(recursive=True)]
-            self._look_at_processes(pids)
+            self._look_at_processes(pids, start)
         self._look_at_scratch(pids)
         self._looks += 1
         cost = time.thread_time() - started
         self._next = time.monotonic() + max(INTERVAL, cost / _COSTS_AT_MOST)
 
-    def _look_at_processes(self, pids: Sequence[int]) -> None:
+    def _look_at_processes(self, pids: Sequence[int], start: int) -> None:
         taken = [_taken(pid, child=pid != pids[0]) for pid in pids]
         memory, threads = (sum(column) for column in zip(*taken, strict=True))
-        if self._start is None:
-            self._start = memory
-        if memory - self._start > self._limits.memory:
+        if memory - start > self._limits.memory:
             raise Exceeded(
                 Status.OUT_OF_MEMORY,
-                f"it took {in_mib(memory - self._start)} of memory beside what it started with, more than "
+                f"it took {in_mib(memory - start)} of memory beside what it started with, more than "
                 "limits.memory allows",
             )
         if threads > MAX_THREADS:

@@ -58,6 +58,7 @@ class WorkerProcess:
         self._total = self._count = 0  # bytes and lines that came over the channel
         self._born = time.monotonic()
         self.pid: int | None = None
+        self._memory = 0  # bytes that it started with
         self._pidfd: int | None = None
         self._exited: Exited | None = None
         self._events: list[events.Event] = []
@@ -73,6 +74,13 @@ class WorkerProcess:
         ):
             os.set_blocking(fd, False)
             self._selector.register(fd, selectors.EVENT_READ, handler)
+
+    def waits(self) -> bool:
+        """Whether it is there, as far as its server has told. Its time begins now."""
+        self._born = time.monotonic()
+        with contextlib.suppress(PhaseEnded):
+            self._poll(0)
+        return self._exited is None and self._open(self._status.fileno())
 
     def send(self, message: msgspec.Struct, fds: Sequence[int] = ()) -> None:
         """Send an order, with descriptors. A worker that is gone is noticed by the wait that follows."""
@@ -134,10 +142,10 @@ class WorkerProcess:
                 os.kill(self.pid, signal.SIGKILL)
 
     def _watch(self) -> None:
-        if self.watchdog is None or self.pid is None:
-            return
+        if self.watchdog is None or self.pid is None or time.monotonic() - self._born < watchdog.INTERVAL:
+            return  # a look while it starts would make both wait for its page tables
         try:
-            self.watchdog.look(self.pid)
+            self.watchdog.look(self.pid, self._memory)
         except watchdog.Exceeded as limit:
             raise PhaseEnded(limit.status, f"killed: {limit.reason}") from None
 
@@ -182,7 +190,7 @@ class WorkerProcess:
         for line in self._status_lines.feed(data):
             message = msgspec.json.decode(line, type=Spawned | Exited)
             if isinstance(message, Spawned):
-                self.pid = _pid_here(self._pidfd, message.pid)
+                self.pid, self._memory = _pid_here(self._pidfd, message.pid), message.memory
             else:
                 self._finish_reading(message)
 

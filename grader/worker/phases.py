@@ -15,6 +15,7 @@ from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook
 
 from grader.contract.errors import BudgetExhausted
 from grader.contract.events import SPEECHLESS, Confined, Done, Event, Order, Ready, Start
+from grader.contract.status import Phase
 from grader.contract.text import NAME, plain
 from grader.contract.trial import Trial
 from grader.worker import confine, defaults, guards, weights
@@ -42,8 +43,8 @@ class Stage:
         self.doing = "starting the device"
 
 
-def run_phase(request: bytes, means: confine.Means) -> None:
-    """Confine this process, run the phase that the server was asked for, and tell the host how it ended."""
+def run_phase(means: confine.Means) -> None:
+    """Wait for a trial, confine this process, run the phase asked for, and tell the host how it ended."""
     channel = Channel(socket.socket(fileno=confine.CHANNEL_FD))
     start, _ = channel.receive(Start)
     confine.confine(confine.plan_of(start), means)
@@ -52,7 +53,7 @@ def run_phase(request: bytes, means: confine.Means) -> None:
     try:
         _enter(start)
         channel.send(Confined())
-        event = _PHASES[request](start.trial, channel, stage)
+        event = _PHASES[start.phase](start.trial, channel, stage)
     except BaseException as error:  # whatever ends a phase becomes its row
         event = failure(error, start.trial, stage.doing)
     try:
@@ -104,7 +105,10 @@ def predict_phase(trial: Trial, channel: Channel, stage: Stage) -> Done:
     return Done(max_device_memory=_device_peak(trial))
 
 
-_PHASES: dict[bytes, Callable[[Trial, Channel, Stage], Done]] = {b"T": train_phase, b"P": predict_phase}
+_PHASES: dict[Phase, Callable[[Trial, Channel, Stage], Done]] = {
+    Phase.TRAIN: train_phase,
+    Phase.PREDICT: predict_phase,
+}
 
 
 class StepCounter:

@@ -91,6 +91,7 @@ class Server:
         self._control = control
         self._means = means
         self._children: dict[int, socket.socket] = {}
+        self._memory = _anonymous()
 
     def serve(self) -> None:
         """Serve until the control socket closes."""
@@ -118,7 +119,7 @@ class Server:
             return False
         pid = os.fork()
         if pid == 0:
-            run_child(request, self._means, *fds)
+            run_child(self._means, *fds)
         status, channel, output = fds
         os.close(channel)
         os.close(output)
@@ -129,7 +130,9 @@ class Server:
     def _announce(self, pid: int) -> None:
         pidfds = [os.pidfd_open(pid)] if hasattr(os, "pidfd_open") else []
         try:
-            socket.send_fds(self._children[pid], [msgspec.json.encode(Spawned(pid)) + b"\n"], pidfds)
+            socket.send_fds(
+                self._children[pid], [msgspec.json.encode(Spawned(pid, self._memory)) + b"\n"], pidfds
+            )
         except OSError:  # the host gave up on this one already
             os.kill(pid, signal.SIGKILL)
         for fd in pidfds:
@@ -175,6 +178,18 @@ class Server:
         self._kill_strays()
 
 
+def _anonymous() -> int:
+    """Bytes of this process's memory that no file stands behind; 0 where the system does not tell."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return 0
+    sizes = dict(line.split(":", 1) for line in lines)
+    return (
+        sum(int(sizes[name].split()[0]) for name in ("RssAnon", "RssShmem", "VmSwap") if name in sizes) * 1024
+    )
+
+
 def _child_pids() -> set[int]:
     try:
         return set(map(int, Path("/proc/thread-self/children").read_text().split()))
@@ -182,7 +197,7 @@ def _child_pids() -> set[int]:
         return set()
 
 
-def run_child(request: bytes, means: confine.Means, status: int, channel: int, output: int) -> None:
+def run_child(means: confine.Means, status: int, channel: int, output: int) -> None:
     """Become the worker of one phase. Never returns; finalising the interpreter would take half a second."""
     try:
         os.close(status)
@@ -190,10 +205,11 @@ def run_child(request: bytes, means: confine.Means, status: int, channel: int, o
         for name in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(name, signal.SIG_DFL)
         confine.leave_server(channel, output)
+        confine.die_with_parent(True)  # it may have to wait for its trial
         _speak_at_once()
         from grader.worker.phases import run_phase
 
-        run_phase(request, means)
+        run_phase(means)
     except BaseException:  # nothing may unwind into the server's loop
         import traceback
 
