@@ -1,0 +1,160 @@
+"""Kills real runs at random moments and counts what is left: `python -m kills SPEC`, beside the tests.
+
+A class is run to its end once, which tells how long that takes. Then one class after another is run, each run
+killed by SIGKILL at a moment within that time and started again, until the class is done. After each kill: is
+a process left, is a record broken or lost? A process of its own, for it adopts what the killed leave behind.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+import psutil
+from sessions import environment
+
+from grader.contract.record import Record
+from grader.contract.status import Status
+from grader.host.store import Store
+
+_PR_SET_CHILD_SUBREAPER = 36
+_PATIENCE = 15.0  # seconds for what was killed to be gone
+
+
+class Spec(msgspec.Struct, frozen=True, kw_only=True):
+    """What to run, and how often to kill it."""
+
+    folder: str  # holds subs/
+    places: str  # the cache and the state
+    arguments: tuple[str, ...]
+    kills: int
+    seed: int
+
+
+class Counts(msgspec.Struct, kw_only=True):
+    """What was seen."""
+
+    kills: int = 0
+    seconds: float = 0.0  # that a class takes which nobody disturbs
+    while_it_started: int = 0  # kills before the first new record
+    while_trials_ran: int = 0
+    classes: int = 0  # that were finished
+    left: list[str] = []  # processes that outlived a kill
+    broken: list[str] = []  # files that are no record, and records whose evidence is another's
+    lost: list[str] = []  # records that were there before a kill, and not after it
+    wrong: list[str] = []  # classes that did not end with one right row for each
+    slowest_end: float = 0.0  # seconds from a kill until nothing was left
+
+
+def main() -> None:
+    """Do as the file says; the counts lie beside it."""
+    spec = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Spec)
+    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, ctypes.c_ulong(1), 0, 0, 0)
+    counts = run(spec)
+    Path(sys.argv[1]).with_suffix(".counts").write_bytes(msgspec.json.encode(counts))
+
+
+def run(spec: Spec) -> Counts:
+    """Kill as often as asked, then let the last class come to its end."""
+    chance, counts = random.Random(spec.seed), Counts()
+    names = {path.stem for path in Path(spec.folder, "subs").glob("*.py")}
+    board = Path(spec.folder, "leaderboard")
+    started = time.monotonic()
+    _run_once(spec, None, counts)
+    counts.seconds = time.monotonic() - started
+    counts.wrong += _wrong(dict(_records(board)), names)
+    shutil.rmtree(board)
+    while True:
+        before = dict(_records(board))
+        limit = chance.uniform(0, counts.seconds) if counts.kills < spec.kills else None
+        ended = _run_once(spec, limit, counts)
+        after = dict(_records(board))
+        _compare(board, before, after, counts)
+        if not ended:
+            counts.kills += 1
+            counts.while_trials_ran += before.keys() != after.keys()
+            counts.while_it_started += before.keys() == after.keys()
+            continue
+        counts.classes += 1
+        counts.wrong += _wrong(after, names)
+        if limit is None:
+            return counts
+        shutil.rmtree(board)
+
+
+def _run_once(spec: Spec, limit: float | None, counts: Counts) -> bool:
+    """Run until its end (True), or kill it after the limit in seconds and see it gone (False)."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "grader", "run", "subs", *spec.arguments],
+        cwd=spec.folder,
+        env=environment(Path(spec.places)),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        process.wait(limit)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        killed = time.monotonic()
+        while (left := _living()) and time.monotonic() - killed < _PATIENCE:
+            time.sleep(0.01)
+        counts.slowest_end = max(counts.slowest_end, time.monotonic() - killed)
+        counts.left += left
+        return False
+    return True
+
+
+def _living() -> list[str]:
+    """What this process has to answer for, in words; its zombies are buried."""
+    found = []
+    for child in psutil.Process().children(recursive=True):
+        try:
+            if child.status() == psutil.STATUS_ZOMBIE:
+                child.wait(0)
+            else:
+                found.append(" ".join(child.cmdline()))
+        except (psutil.Error, psutil.TimeoutExpired):
+            continue
+    return found
+
+
+def _records(board: Path) -> list[tuple[str, Record]]:
+    return [(record.submission.name, record) for record in Store(board).read()[0]]
+
+
+def _compare(board: Path, before: dict[str, Record], after: dict[str, Record], counts: Counts) -> None:
+    store = Store(board)
+    counts.broken += store.read()[1]
+    for name, record in before.items():
+        if name not in after:
+            counts.lost.append(name)
+        elif record.status is Status.OK and after[name] != record:
+            counts.lost.append(f"{name}, which was done, was run again")
+    for name, record in after.items():
+        try:
+            if record.status is Status.OK:
+                store.evidence(record)
+        except Exception as error:
+            counts.broken.append(f"{name}: {error}")
+
+
+def _wrong(records: dict[str, Record], names: set[str]) -> list[str]:
+    """The name of a submission begins with how it must end."""
+    missing = [f"{name}: no row" for name in names - records.keys()]
+    return missing + [
+        f"{name}: {record.status}"
+        for name, record in records.items()
+        if not name.startswith(str(record.status))
+    ]
+
+
+if __name__ == "__main__":
+    main()
