@@ -213,10 +213,11 @@ def _submission(trial: Trial) -> SubmissionInfo:
     return SubmissionInfo(
         name=submission.name,
         digest=submission.digest,
-        model=submission.name if "build_model" in submission.hooks else "baseline",
-        loop=submission.name if "train" in submission.hooks else "default",
+        model=submission.model,
+        loop=submission.loop,
         path=submission.display,
         title=submission.title,
+        parts={each.name: each.digest for each in submission.pair or ()},
     )
 
 

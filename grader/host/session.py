@@ -149,7 +149,7 @@ class Session:
             name=self.config.executor,
             config=self.config,
             device=device,
-            submissions=submissions,
+            submissions=[each for each in submissions if not each.pair],  # whose files pairs consist of
             trials=len(submissions) * len(self.config.seeds) * len(self.config.tasks),
             isolation=isolation,
             hidden=self._hidden,
@@ -274,8 +274,9 @@ def _problem(trial: Trial) -> str:
     from grader.host.source import changed
 
     submission = trial.submission
-    if not submission.problem and changed(submission, trial.limits.submission):
-        return f"{submission.display} was changed after it was collected: run it again"
+    for part in submission.parts if not submission.problem else ():
+        if changed(part, trial.limits.submission):
+            return f"{part.display} was changed after it was collected: run it again"
     return submission.problem
 
 

@@ -90,7 +90,7 @@ def plan_of(start: Start) -> Plan:
     trial = start.trial
     return Plan(
         scratch=start.scratch,
-        submission=tuple(_of_submission(trial.submission)),
+        submission=tuple(grant for part in trial.submission.parts for grant in _of_submission(part)),
         user=start.user,
         limits=trial.limits,
         on_cpu=trial.device.kind == "cpu",
