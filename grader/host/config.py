@@ -28,6 +28,8 @@ class Config:
     data: Path | None = None
     leaderboard: Path = Path("leaderboard")
     keyword: str = ""
+    kind: str = ""  # model, loop or both; empty is any
+    cross: bool = False  # also every model with every loop
     max_failures: int | None = None
     deterministic: bool = False
     verbosity: int = 0

@@ -128,8 +128,9 @@ class Session:
 
     def _submissions(self) -> list[Submission]:
         from grader.host.collect import collect
+        from grader.host.cross import chosen
 
-        return collect(self.config, self.manager)
+        return chosen(collect(self.config, self.manager), self.config)
 
     def _open(self, definition: TaskDefinition) -> PreparedTask:
         from grader.host import data

@@ -55,6 +55,10 @@ def session_options(command: Any) -> Any:
 @click.option(
     "-k", "keyword", default="", metavar="EXPRESSION", help="Run only what matches: 'mlp and not cnn'."
 )
+@click.option("--kind", help="Run only these: model (alone), loop (alone), or both (in one).")
+@click.option(
+    "--cross/--no-cross", default=None, help="Run every model with every loop as well, named model+loop."
+)
 @click.option("-x", "--exitfirst", is_flag=True, help="Stop at the first failure.")
 @click.option("--maxfail", "max_failures", type=int, help="Stop after that many failures.")
 @click.option("-v", "--verbose", count=True, help="Show tracebacks; twice, the submissions' output too.")
