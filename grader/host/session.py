@@ -150,7 +150,7 @@ class Session:
             name=self.config.executor,
             config=self.config,
             device=device,
-            submissions=[each for each in submissions if not each.pair],  # whose files pairs consist of
+            submissions=list({part.name: part for each in submissions for part in each.parts}.values()),
             trials=len(submissions) * len(self.config.seeds) * len(self.config.tasks),
             isolation=isolation,
             hidden=self._hidden,
