@@ -36,6 +36,7 @@ BUILTINS = (
     "grader.host.reports.markdown",
     "grader.host.reports.csv",
     "grader.host.reports.json",
+    "grader.host.reports.matrix",  # models by loops, where some were combined
 )
 TASKS = tuple(name for name in BUILTINS if name.startswith("grader.tasks."))
 """The built-ins that the preparer of task data needs."""

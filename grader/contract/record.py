@@ -26,10 +26,11 @@ class SubmissionInfo(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str  # safe for tables and file names
     digest: str  # SHA-256 of the submission's files
-    model: str  # the submission's name, or "baseline"
-    loop: str  # the submission's name, or "default"
+    model: str  # the submission's name, or "baseline"; of a pair, that of its model's
+    loop: str  # the submission's name, or "default"; of a pair, that of its loop's
     path: str  # as given, relative to the run's folder where it lies below it; display only
     title: str = ""  # first line of the docstring
+    parts: dict[str, str] = {}  # of a pair: the digests of the two, by name
 
 
 class TaskInfo(msgspec.Struct, frozen=True, kw_only=True):

@@ -29,6 +29,8 @@ class Config:
     data: Path | None = None
     leaderboard: Path = Path("leaderboard")
     keyword: str = ""
+    kind: str = ""  # model, loop or both; empty is any
+    cross: bool = False  # also every model with every loop
     max_failures: int | None = None
     rerun: bool = False  # also what is done already
     last_failed: bool = False  # only what failed last time

@@ -42,6 +42,20 @@ def replace(path: Path, data: bytes) -> None:
         raise not_written(path, error) from error
 
 
+def remove(path: Path, *, begins: bytes) -> None:
+    """Remove a file that begins like this; one of somebody else's stays. Raises StoreError."""
+    if not path.is_file():
+        return
+    try:
+        with path.open("rb") as file:
+            ours = file.read(len(begins)) == begins
+        if ours:
+            path.unlink(missing_ok=True)
+            sync_folder(path.parent)
+    except OSError as error:
+        raise not_written(path, error) from error
+
+
 def sync_folder(folder: Path) -> None:
     """Bring the folder's names to disk: a rename survives a power cut only then."""
     descriptor = os.open(folder, os.O_RDONLY)

@@ -9,9 +9,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from grader.contract.submission import BASELINE, DEFAULT
 from grader.contract.text import INVISIBLE
 
 LENGTH = 60
+_OURS = {BASELINE, DEFAULT}  # a table's `model` and `loop` would not tell a submission of this name from ours
 _BYTES = 150  # of a file name's 255, in UTF-8
 
 
@@ -53,7 +55,11 @@ def unique_names(submissions: Sequence[Nameable]) -> list[str]:
     while True:
         names = [each.at_level(level) for each, level in zip(submissions, levels, strict=True)]
         taken = Counter(name.casefold() for name in names)
-        clashes = [at for at, name in enumerate(names) if taken[name.casefold()] > 1 and levels[at] < 3]
+        clashes = [
+            at
+            for at, name in enumerate(map(str.casefold, names))
+            if (taken[name] > 1 or name in _OURS) and levels[at] < 3
+        ]
         if not clashes:
             return names
         for at in clashes:

@@ -133,19 +133,27 @@ def _table(key: Track, records: Sequence[Record], columns: Columns | None) -> Ta
 
 
 def _current(records: Iterable[Record]) -> tuple[list[Record], dict[str, int]]:
-    """The records of each name's newest digest, and how many of older ones each name has."""
+    """The records of each name's newest digest, and how many of older ones each name has.
+
+    A pair is as old as the older of its two: what it tells of a loop, it tells of that loop's files.
+    """
     newest: dict[str, tuple[str, str]] = {}
     for record in records:
-        name, stamp = record.submission.name, (record.finished, record.submission.digest)
-        newest[name] = max(newest.get(name, stamp), stamp)
+        for name, digest in _digests(record).items():
+            stamp = (record.finished, digest)
+            newest[name] = max(newest.get(name, stamp), stamp)
     current, old = [], Counter[str]()
     for record in records:
-        name = record.submission.name
-        if record.submission.digest == newest[name][1]:
+        if all(digest == newest[name][1] for name, digest in _digests(record).items()):
             current.append(record)
         else:
-            old[name] += 1
+            old[record.submission.name] += 1
     return current, dict(sorted(old.items()))
+
+
+def _digests(record: Record) -> dict[str, str]:
+    """By name, the digest of the submission, and of a pair's two."""
+    return {**record.submission.parts, record.submission.name: record.submission.digest}
 
 
 def _latest(runs: Sequence[Record]) -> Record:

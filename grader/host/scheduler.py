@@ -76,8 +76,9 @@ def _problem(trial: Trial) -> str:
     from grader.host.source import changed
 
     submission = trial.submission
-    if not submission.problem and changed(submission, trial.limits.submission):
-        return f"{submission.display} was changed after it was collected: run it again"
+    for part in submission.parts if not submission.problem else ():
+        if changed(part, trial.limits.submission):
+            return f"{part.display} was changed after it was collected: run it again"
     return submission.problem
 
 

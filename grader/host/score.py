@@ -217,6 +217,7 @@ def _submission(trial: Trial) -> SubmissionInfo:
         loop=submission.loop,
         path=submission.display,
         title=submission.title,
+        parts={each.name: each.digest for each in submission.pair or ()},
     )
 
 

@@ -91,9 +91,10 @@ class Session:
     def _steps(self, stack: ExitStack) -> list[plan.Step]:
         """Collect, choose, and hold what is asked for against what is done."""
         from grader.host.collect import collect
+        from grader.host.cross import chosen
 
         self._definitions = self._chosen_tasks()
-        self._submissions = collect(self.config, self.manager)
+        self._submissions = chosen(collect(self.config, self.manager), self.config)
         found = devices.choose(self.config.device)
         self.slots = slots(self.config.slots, found, devices.threads(self.config.threads))
         self._level = self._isolation()
@@ -220,7 +221,7 @@ class Session:
             name=self.config.executor,
             config=self.config,
             slots=self.slots,
-            submissions=list({trial.submission.display: trial.submission for trial in todo}.values()),
+            submissions=list({part.name: part for each in todo for part in each.submission.parts}.values()),
             trials=len(todo),
             isolation=self._level,
             hidden=self._hidden,

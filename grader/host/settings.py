@@ -18,6 +18,7 @@ from grader.contract.errors import UsageError
 from grader.contract.isolation import Isolation
 from grader.contract.text import did_you_mean, plain
 from grader.host.config import Config
+from grader.host.cross import KINDS
 from grader.host.pyproject import Given, read_pyproject
 from grader.host.slots import AUTO
 
@@ -39,6 +40,8 @@ def make_config(
     data: str | Path | None = None,
     leaderboard: str | Path | None = None,
     keyword: str = "",
+    kind: str | None = None,
+    cross: bool | None = None,
     max_failures: int | None = None,
     rerun: bool = False,
     last_failed: bool = False,
@@ -58,6 +61,7 @@ def make_config(
         "threads": threads, "slots": slots, "data": data, "leaderboard": leaderboard,
         "max_failures": max_failures, "deterministic": deterministic, "isolation": isolation,
         "allow_subprocess": allow_subprocess,
+        "kind": kind, "cross": cross,
     }  # fmt: skip
     cwd = Path.cwd() if cwd is None else cwd
     base = _from_file(cwd, {**_from_environment(cwd), **_from_caller(said, cwd)})
@@ -174,6 +178,14 @@ def _device(given: Given) -> str:
     raise UsageError(f"no device {plain(text, 60)!r} among auto, cpu, cuda, cuda:0 and mps{hint}")
 
 
+def _kind(given: Given) -> str:
+    text = str(given.value).strip().lower()
+    if text in KINDS:
+        return text
+    known = f"{', '.join(KINDS[:-1])} and {KINDS[-1]}"
+    raise UsageError(f"no kind {plain(text, 60)!r} among {known}{did_you_mean(text, KINDS)}")
+
+
 def _isolation(given: Given) -> Isolation | None:
     text = str(given.value).strip().lower()
     if text == "auto":
@@ -244,6 +256,8 @@ _CONVERTERS = {
     "leaderboard": _path,
     "max_failures": _at_least_one,
     "deterministic": lambda given: bool(given.value),
+    "kind": _kind,
+    "cross": lambda given: bool(given.value),
     "isolation": _isolation,
     "allow_subprocess": lambda given: bool(given.value),
     "libraries": _folders,

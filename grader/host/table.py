@@ -52,6 +52,7 @@ class Table(BaseModel):
     slots: int | str | None = Field(None, description='a whole number of at least 1, or "auto"')
     data: str | None = Field(None, description="the path of a folder")
     leaderboard: str | None = Field(None, description="the path of a folder")
+    cross: bool | None = Field(None, description="true or false")
     deterministic: bool | None = Field(None, description="true or false")
     isolation: str | None = Field(
         None, description='a text: "auto", "strict", "landlock", "weak" or "rlimit"'

@@ -91,7 +91,7 @@ def plan_of(start: Start) -> Plan:
     trial = start.trial
     return Plan(
         scratch=start.scratch,
-        submission=tuple(_of_submission(trial.submission)),
+        submission=tuple(grant for part in trial.submission.parts for grant in _of_submission(part)),
         user=start.user,
         cores=start.cores,
         limits=trial.limits,

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.abc
-import importlib.util
 import random
-import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from importlib.machinery import ModuleSpec
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -21,15 +15,14 @@ from torch import nn
 
 from grader.contract.record import Layer, ModelInfo
 from grader.contract.status import Status
-from grader.contract.submission import Submission
+from grader.contract.submission import Submission, combined
 from grader.contract.task import Task
 from grader.contract.text import encodable, plain
 from grader.contract.trial import Trial
 from grader.plugins import submission_manager
 from grader.worker import defaults, guards
+from grader.worker.imports import import_pair, import_submission
 from grader.worker.refusal import Refused
-
-MODULE_NAME = "submission"  # in sys.modules, for pickles and tracebacks; each worker holds just one
 
 _MAX_STRUCTURE = 20_000  # characters
 _MAX_LAYERS = 500
@@ -39,19 +32,19 @@ _MAX_NAME = 100  # characters of a layer's or class's name
 class Loaded:
     """A submission in its worker: its hooks, or the defaults behind them."""
 
-    def __init__(self, trial: Trial, manager: pluggy.PluginManager) -> None:
+    def __init__(self, trial: Trial, hooks: Mapping[str, pluggy.HookCaller]) -> None:
         self.trial = trial
         self.task = trial.task
         self.device = torch.device(str(trial.device))
-        self._hooks = manager.hook
+        self._hooks = hooks
 
     def has(self, name: str) -> bool:
         """Whether the submission implements the hook."""
-        return bool(getattr(self._hooks, name).get_hookimpls())
+        return name in self._hooks
 
     def call(self, name: str, **arguments: Any) -> Any:
         """Call one of the submission's hooks with all that it may name."""
-        return getattr(self._hooks, name)(**arguments)
+        return self._hooks[name](**arguments)
 
     def build(self) -> nn.Module:
         """Return the model on the device, checked with one batch of zeros. Raises Refused."""
@@ -81,80 +74,37 @@ def load(trial: Trial) -> Loaded:
     guards.no_own_datasets(trial.submission.imports)
     if not trial.allow_subprocess:
         guards.no_processes()
+    submission = trial.submission
+    if submission.pair is None:
+        return Loaded(trial, _hooks(submission, import_submission(submission)))
+    model, loop = map(_hooks_of_half, submission.pair, import_pair(submission.pair))
+    return Loaded(trial, combined(model, loop))
+
+
+def _hooks(submission: Submission, module: ModuleType) -> dict[str, pluggy.HookCaller]:
+    """The hooks that a module implements, by pluggy's rules and ours. Raises Refused."""
     manager = submission_manager()
-    module = import_entry(trial.submission)
     try:
-        manager.register(module, MODULE_NAME)
+        manager.register(module, "submission")
         manager.check_pending()
     except pluggy.PluginValidationError as error:
         raise Refused(" ".join(str(error).split())) from None
-    _same_as_discovered(trial.submission, manager)
-    return Loaded(trial, manager)
-
-
-def _same_as_discovered(submission: Submission, manager: pluggy.PluginManager) -> None:
-    """The record tells of the hooks that the syntax tree shows: others must not slip in at run time."""
-    found = {caller.name for caller in manager.get_hookcallers(sys.modules[MODULE_NAME]) or ()}
-    if strange := sorted(found ^ submission.hooks.keys()):
+    hooks = {caller.name: caller for caller in manager.get_hookcallers(module) or ()}
+    # the record tells of the hooks that the syntax tree shows: others must not slip in at run time
+    if strange := sorted(hooks.keys() ^ submission.hooks.keys()):
         raise Refused(
             f"{', '.join(strange)}: decorated at run time, or taken away again; "
             "write each hook as a plain function with @hookimpl above its def"
         )
+    return hooks
 
 
-def import_entry(submission: Submission) -> ModuleType:
-    """Import the submission's file; a folder is a package, so that its relative imports work.
-
-    Its own modules come last: a file of its folder cannot stand in for an installed module.
-    """
-    entry, root = Path(submission.entry), Path(submission.path)
-    if not submission.package:
-        sys.meta_path.append(Siblings(Path(submission.folder), submission.files))
-        return _imported(entry, None)
-    sys.path.append(str(entry.parent))
-    if entry.parent == root:
-        return _imported(entry, root)
-    # deep in an installed package: its parents are imported first, as for any module
-    _imported(root / "__init__.py", root)
-    inner = entry.parent if entry.name == "__init__.py" else entry.with_suffix("")
-    module = importlib.import_module(".".join((MODULE_NAME, *inner.relative_to(root).parts)))
-    sys.modules[MODULE_NAME] = module
-    return module
-
-
-class Siblings(importlib.abc.MetaPathFinder):
-    """Finds the modules beside a file by their names: it may not list the folder that it shares."""
-
-    def __init__(self, folder: Path, files: Iterable[str]) -> None:
-        self._folder = folder
-        self._files = frozenset(files)
-
-    def find_spec(self, name: str, path: object, target: object = None) -> ModuleSpec | None:  # noqa: ARG002
-        """Return where a top-level module of these files lies, or None."""
-        if path is not None:
-            return None
-        first, inside = f"{name}/__init__.py", [str(self._folder / name)]
-        if first in self._files:
-            file = self._folder / first
-            return importlib.util.spec_from_file_location(name, file, submodule_search_locations=inside)
-        if f"{name}.py" in self._files:
-            return importlib.util.spec_from_file_location(name, self._folder / f"{name}.py")
-        if not any(file.startswith(f"{name}/") for file in self._files):
-            return None
-        spec = ModuleSpec(name, None, is_package=True)  # a folder without a file of its own
-        spec.submodule_search_locations = inside
-        return spec
-
-
-def _imported(file: Path, package: Path | None) -> ModuleType:
-    locations = [str(package)] if package else None
-    spec = importlib.util.spec_from_file_location(MODULE_NAME, file, submodule_search_locations=locations)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[MODULE_NAME] = module
-    spec.loader.exec_module(module)
-    return module
+def _hooks_of_half(submission: Submission, module: ModuleType) -> dict[str, pluggy.HookCaller]:
+    """The same, naming the half that is at fault."""
+    try:
+        return _hooks(submission, module)
+    except Refused as refused:
+        raise Refused(f"{submission.display}: {refused}") from None
 
 
 def seed_everything(trial: Trial) -> None:

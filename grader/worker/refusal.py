@@ -49,8 +49,10 @@ class ProcessesOff(PermissionError):
 
 def failure(error: BaseException, trial: Trial, doing: str) -> Failed:
     """Return the event for an exception that ended a phase. `doing` says in words what was going on."""
-    frames = own_frames(error, trial.submission)
-    place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    own = _own_files(trial.submission)
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in own]
+    frames = frames[-_MAX_FRAMES:]
+    place = f" ({own[frames[-1].filename]}, line {frames[-1].lineno})" if frames else ""
     status, reason = _denied(error, trial, doing) or _judge(error, _text(error), doing)
     return Failed(
         status=status,
@@ -59,11 +61,15 @@ def failure(error: BaseException, trial: Trial, doing: str) -> Failed:
     )
 
 
-def own_frames(error: BaseException, submission: Submission) -> list[traceback.FrameSummary]:
-    """The frames of the submission's own files, outermost first."""
-    own = {str(Path(submission.folder, name)) for name in submission.files}
-    frames = traceback.extract_tb(error.__traceback__)
-    return [frame for frame in frames if frame.filename in own][-_MAX_FRAMES:]
+def _own_files(submission: Submission) -> dict[str, str]:
+    """The submission's files by their paths, as people are shown them: those of a pair with their folder."""
+    own = {}
+    for part in submission.parts:
+        folder = part.display if part.package else part.display.rpartition("/")[0]
+        for name in part.files:
+            shown = Path(folder, name) if submission.pair else Path(name).name
+            own[str(Path(part.folder, name))] = str(shown)
+    return own
 
 
 def _judge(error: BaseException, text: str, doing: str) -> tuple[Status, str]:

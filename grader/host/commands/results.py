@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from grader.host.commands import say, terminal_width
 
 if TYPE_CHECKING:
     from grader.contract.record import Record
+    from grader.host.rank import Table
     from grader.host.store import Evidence, Store
 
 _directory = click.option("--leaderboard", "directory", help="Folder that holds records/ and its tables.")
@@ -27,9 +29,13 @@ def grader_register_commands(cli: click.Group) -> None:
 
 @click.command()
 @_directory
+@click.option("--matrix", is_flag=True, help="Show models by loops as well.")
 @click.pass_context
-def leaderboard(context: click.Context, directory: str | None) -> None:
-    """Make the leaderboard anew from its records: README.md, leaderboard.csv and leaderboard.json."""
+def leaderboard(context: click.Context, directory: str | None, matrix: bool) -> None:
+    """Make the leaderboard anew from its records: README.md, leaderboard.csv and leaderboard.json.
+
+    And matrix.md, models by loops, where some were combined.
+    """
     from grader.contract.errors import UsageError
     from grader.contract.text import plain
     from grader.host.leaderboard import regenerate
@@ -43,9 +49,22 @@ def leaderboard(context: click.Context, directory: str | None) -> None:
     width = terminal_width()
     for table in ranked.tables:
         say(leaderboard_text(table, width) + "\n")
+    if matrix:
+        show_matrices(ranked.tables)
     for problem in problems:
         say(problem, err=True)
     say(f"wrote {', '.join(plain(str(path)) for path in paths)}")
+
+
+def show_matrices(tables: Iterable[Table]) -> None:
+    """Print models by loops for each of the tables, or where they come from."""
+    from grader.host.reports.matrix import matrix_text
+
+    texts = list(filter(None, (matrix_text(table, terminal_width()) for table in tables)))
+    for text in texts:
+        say(f"{text}\n")
+    if not texts:
+        say("no model was combined with a loop: `grader run --cross` does it\n")
 
 
 @click.command()

@@ -62,13 +62,25 @@ def session_options(command: Any) -> Any:
 @click.option("--dry-run", is_flag=True, help="Show what would run, and how long it may take.")
 @click.option("--lf", "--last-failed", "last_failed", is_flag=True, help="Run only what failed last time.")
 @click.option("--ff", "--failed-first", "failed_first", is_flag=True, help="Run first what failed last time.")
+@click.option("--kind", help="Run only these: model (alone), loop (alone), or both (in one).")
+@click.option(
+    "--cross/--no-cross", default=None, help="Run every model with every loop as well, named model+loop."
+)
+@click.option("--matrix", is_flag=True, help="Show models by loops as well.")
 @click.option("-x", "--exitfirst", is_flag=True, help="Stop at the first failure.")
 @click.option("--maxfail", "max_failures", type=int, help="Stop after that many failures.")
 @click.option("-v", "--verbose", count=True, help="Show tracebacks; twice, the submissions' output too.")
 @click.option("-q", "--quiet", is_flag=True, help="Show failures and the end only.")
 @click.pass_context
 def run(
-    ctx: click.Context, /, exitfirst: bool, dry_run: bool, verbose: int, quiet: bool, **wishes: Any
+    ctx: click.Context,
+    /,
+    matrix: bool,
+    exitfirst: bool,
+    dry_run: bool,
+    verbose: int,
+    quiet: bool,
+    **wishes: Any,
 ) -> None:
     """Train and score submissions, and bring the leaderboard up to date.
 
@@ -92,7 +104,7 @@ def run(
         session.run()
     finally:
         console.close()
-    _conclude(session, console)
+    _conclude(session, console, matrix=matrix)
     ctx.exit(_exit_code(session))
 
 
@@ -105,12 +117,12 @@ def _preview(session: Session) -> None:
         say(line)
 
 
-def _conclude(session: Session, console: Any) -> None:
+def _conclude(session: Session, console: Any, *, matrix: bool) -> None:
     from grader.contract.text import plain
 
     config = session.config
     if session.standings is not None and config.verbosity >= 0:
-        _show_tables(session)
+        _show_tables(session, matrix=matrix)
         say(f"leaderboard: {plain(str(config.leaderboard / 'README.md'))}\n")
     for problem in session.problems:
         say(f"grader: warning: {problem}", err=True)
@@ -119,16 +131,20 @@ def _conclude(session: Session, console: Any) -> None:
         say("interrupted: what had ended is kept; run it again, or choose the rest with -k", err=True)
 
 
-def _show_tables(session: Session) -> None:
+def _show_tables(session: Session, *, matrix: bool) -> None:
     """The tables of the tracks that this session ran on."""
+    from grader.host.commands.results import show_matrices
     from grader.host.reports.terminal import leaderboard_text
     from grader.host.track import track
 
     assert session.standings is not None
     ours = {track(record) for record in session.records}
-    for table in session.standings.tables:
-        if table.track in ours:
-            say("\n" + leaderboard_text(table, terminal_width()))
+    tables = [table for table in session.standings.tables if table.track in ours]
+    for table in tables:
+        say("\n" + leaderboard_text(table, terminal_width()))
+    if matrix:
+        say("")
+        show_matrices(tables)
 
 
 def _exit_code(session: Session) -> int:

@@ -10,7 +10,7 @@ from grader.contract.isolation import openings
 from grader.contract.text import NAME, markdown
 from grader.host.files import replace
 from grader.host.rank import Row, Standings, Table
-from grader.host.reports.tables import columns, render, whole
+from grader.host.reports.tables import better, columns, render, whole
 
 _INTRODUCTION = """\
 # Leaderboard
@@ -53,10 +53,15 @@ def readme(standings: Standings) -> str:
     return "\n\n".join([*parts, _READING]) + "\n"
 
 
-def _section(table: Table) -> Iterator[str]:
+def track_heading(table: Table) -> str:
+    """The heading of a track's section."""
     key = table.track
     weak = f", isolation {markdown(key.isolation or 'unknown', NAME)}" if openings(key.isolation) else ""
-    yield f"## {markdown(table.task.name, NAME)}, {markdown(key.budget, NAME)}, {_device(table)}{weak}"
+    return f"## {markdown(table.task.name, NAME)}, {markdown(key.budget, NAME)}, {_device(table)}{weak}"
+
+
+def _section(table: Table) -> Iterator[str]:
+    yield track_heading(table)
     yield _described(table)
     yield render(columns(table, markdown), table.rows, "pipe")
     failures = [line for row in table.rows for line in _failures(row)]
@@ -78,13 +83,13 @@ def _device(table: Table) -> str:
 def _described(table: Table) -> str:
     """The track in words. Each line begins with a word of ours: a name might be a list's mark."""
     task, key = table.task, table.track
-    better = "higher is better" if task.higher_is_better else "lower is better"
     classes = f" in {len(task.classes)} classes" if task.classes else ""
     torch = ", ".join(markdown(version, NAME) for version in table.torch)
     devices = ", ".join(markdown(name, NAME) for name in table.devices)
     facts = [
         f"Trained on {whole(task.train_samples)} samples{classes} ({markdown(task.kind, NAME)}), "
-        f"scored by {markdown(task.metric, NAME)} on {whole(task.test_samples)} test samples ({better}).",
+        f"scored by {markdown(task.metric, NAME)} on {whole(task.test_samples)} test samples "
+        f"({better(task)}).",
         f"Budget {markdown(key.budget, NAME)}, on {devices}, "
         f"isolation {markdown(key.isolation or 'unknown', NAME)}, torch {torch}.",
         f"Data `{_hex(key.digest)}`, rules {key.rules}.",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from grader.contract.record import TaskInfo
 from grader.contract.text import NAME, one_line
 from grader.host.rank import Row, Score, Table
 
@@ -61,6 +62,11 @@ def grid(headings: Sequence[str], body: Sequence[Sequence[str]], form: str, alig
     if not body:
         return tabulate([], headings, tablefmt=form, disable_numparse=True)
     return tabulate(body, headings, tablefmt=form, disable_numparse=True, colalign=align)
+
+
+def better(task: TaskInfo) -> str:
+    """Which way its metric goes."""
+    return f"{'higher' if task.higher_is_better else 'lower'} is better"
 
 
 def heading(metric: str) -> str:

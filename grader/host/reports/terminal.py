@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from grader.contract.isolation import openings
 from grader.contract.text import NAME, one_line
@@ -16,27 +16,37 @@ def leaderboard_text(table: Table, width: int = 80) -> str:
     On narrow terminals names and statuses are cut, never below ten characters.
     """
     shown = _fitting(table, width)
+    return f"{one_line(track_title(table), max(width, 10))}\n{render(shown, table.rows, 'simple')}"
+
+
+def track_title(table: Table) -> str:
+    """The track in a few words."""
     key = table.track
     weak = [f"isolation {key.isolation}"] if openings(key.isolation) else []
-    title = ", ".join(one_line(part, NAME) for part in (key.task, key.budget, key.device, *weak))
-    return f"{one_line(title, max(width, 10))}\n{render(shown, table.rows, 'simple')}"
+    return ", ".join(one_line(part, NAME) for part in (key.task, key.budget, key.device, *weak))
 
 
 def _fitting(table: Table, width: int) -> list[Column]:
     for limit in (NAME, 30, 20, 10) if width >= 120 else (30, 20, 10):
-        widths = {column: _width(column, table) for column in columns(table, _cut(limit))}
-        while _total(widths) > width and (spare := max(widths, key=lambda column: column.spare)).spare:
+        widths = {
+            column: width_of(column.title, *map(column.cell, table.rows))
+            for column in columns(table, cut(limit))
+        }
+        while (
+            width_of_table(widths.values()) > width
+            and (spare := max(widths, key=lambda column: column.spare)).spare
+        ):
             del widths[spare]
-        if _total(widths) <= width:
+        if width_of_table(widths.values()) <= width:
             break
     return list(widths)
 
 
-def _cut(limit: int) -> Callable[..., str]:
+def cut(limit: int) -> Callable[..., str]:
     """Text on one line, cut by the cells it takes: an ideograph takes two."""
     from wcwidth import wcswidth
 
-    def cut(text: str, most: int = NAME) -> str:
+    def shortened(text: str, most: int = NAME) -> str:
         line, room = one_line(text, most), min(most, limit)
         if wcswidth(line) <= room:
             return line
@@ -44,15 +54,16 @@ def _cut(limit: int) -> Callable[..., str]:
             line = line[:-1]
         return f"{line}…"
 
-    return cut
+    return shortened
 
 
-def _total(widths: dict[Column, int]) -> int:
-    return sum(widths.values()) + 2 * (len(widths) - 1)  # tabulate puts two spaces between columns
+def width_of_table(widths: Iterable[int]) -> int:
+    """Terminal cells that columns of these widths take beside each other."""
+    return sum(width + 2 for width in widths) - 2  # tabulate puts two spaces between columns
 
 
-def _width(column: Column, table: Table) -> int:
+def width_of(title: str, *cells: str) -> int:
+    """Terminal cells that a column takes."""
     from wcwidth import wcswidth
 
-    # tabulate makes a column two wider than its heading
-    return max(wcswidth(column.title) + 2, *(wcswidth(column.cell(row)) for row in table.rows))
+    return max(wcswidth(title) + 2, *map(wcswidth, cells))  # tabulate makes it two wider than its heading
