@@ -821,7 +821,7 @@ def test_neither_a_submission_nor_torch_is_ever_imported(write: Write) -> None:
         plugins.add_hookspecs(hookspecs.HarnessHooks)
         plugins.register(collect)
         print(len(collect.collect(make_config(), plugins)))
-        print([name for name in sys.modules if "evil" in name or name in ("torch", "numpy", "pydantic")])
+        print([name for name in sys.modules if "evil" in name or name in ("torch", "numpy")])
     """
     result = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False
@@ -832,7 +832,7 @@ def test_neither_a_submission_nor_torch_is_ever_imported(write: Write) -> None:
 def test_the_commands_import_nothing_but_click_until_they_run() -> None:
     code = (
         "import sys, grader.host.commands.collecting\n"
-        "print(sorted({'torch', 'numpy', 'pydantic', 'tabulate', 'ast'} & {*sys.modules} - {'ast'}),"
+        "print(sorted({'torch', 'numpy', 'tabulate', 'ast'} & {*sys.modules} - {'ast'}),"
         " 'grader.host.collect' in sys.modules)"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

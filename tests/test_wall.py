@@ -21,7 +21,7 @@ from grader.host.store import Store
 
 ROOT = Path(grader.__file__).parent
 HEAVY = ("torch", "torchvision", "torchmetrics", "sklearn", "scipy", "matplotlib")
-SLOW = ("numpy", "pydantic", "rich", "tabulate", "pandas")
+SLOW = ("numpy", "rich", "tabulate", "pandas")
 
 PROBE = '''
 """Says what a worker can see."""

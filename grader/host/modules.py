@@ -10,6 +10,7 @@ import importlib.machinery
 import os
 import sys
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 from grader.contract.text import plain
@@ -121,8 +122,13 @@ def is_elsewhere(top: str, folder: Path) -> bool:
     """Whether a top-level module is the standard library's or an installed one, and so not the folder's."""
     if top in sys.stdlib_module_names or top == "grader":
         return True
-    here, *rest = sys.path
-    if os.path.realpath(here) != os.path.realpath("."):  # `python -m` puts the working directory there
+    return _is_installed(top, str(folder), os.getcwd(), tuple(sys.path))  # noqa: PTH109 - many times a file
+
+
+@lru_cache(maxsize=4096)
+def _is_installed(top: str, folder: str, cwd: str, path: tuple[str, ...]) -> bool:
+    here, *rest = path
+    if os.path.realpath(here) != os.path.realpath(cwd):  # `python -m` puts the working directory there
         rest.append(here)
     places = [place for place in rest if os.path.realpath(place) != os.path.realpath(folder)]
     try:

@@ -1,101 +1,97 @@
-"""The keys of `[tool.grader]` and their types. Imports pydantic: only where such a table is read."""
+"""The keys of `[tool.grader]` and their types, checked key by key: all that is wrong is told at once."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-from pydantic_core import ErrorDetails
+import msgspec
 
 from grader.contract.errors import UsageError
 from grader.contract.size import parse_size
 from grader.contract.text import did_you_mean, plain
 
-_STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-_Seconds = Annotated[float | None, Field(gt=0, description="a number of seconds above zero")]
 _MOST = 2**53  # a count that every reader of JSON and every limit of the system can hold
-_Bytes = Annotated[
-    int | None,
-    BeforeValidator(lambda value: parse_size(value) if isinstance(value, str) else value),
-    Field(gt=0, le=_MOST, description='a number of bytes above zero, or a text like "512 MiB"'),
-]
+_Seconds = Annotated[float, msgspec.Meta(gt=0, le=1e15)]
+_Count = Annotated[int, msgspec.Meta(gt=0, le=_MOST)]
 
 
-class LimitsTable(BaseModel):
-    """`limits`: see grader.contract.trial.Limits."""
+class _Key(NamedTuple):
+    """What a key takes; `wanted` completes the sentence "must be ..."."""
 
-    model_config = _STRICT
-
-    load: _Seconds = None
-    train: _Seconds = None
-    after: _Seconds = None
-    predict: _Seconds = None
-    output: _Bytes = None
-    weights: _Bytes = None
-    memory: _Bytes = None
-    scratch: _Bytes = None
-    submission: _Bytes = None
-    parameters: Annotated[int | None, Field(gt=0, le=_MOST, description="a whole number above zero")] = None
+    kind: Any
+    wanted: str
 
 
-class Table(BaseModel):
-    """`[tool.grader]`. A description completes the sentence "must be ..."."""
+_SECONDS = _Key(_Seconds, "a number of seconds above zero")
+_BYTES = _Key(_Count, 'a number of bytes above zero, or a text like "512 MiB"')
+_SWITCH = _Key(bool, "true or false")
+_FOLDER = _Key(str, "the path of a folder")
 
-    model_config = _STRICT
-
-    submissions: list[str] | None = Field(None, description='a list of paths, like ["submissions"]')
-    task: str | list[str] | None = Field(None, description="the name of a task, or a list of names")
-    budget: str | None = Field(None, description='a text like "10s" or "3 epochs"')
-    seeds: int | list[int] | None = Field(None, description="a count like 3 or a list like [0, 7, 9]")
-    device: str | None = Field(None, description='a text: "auto", "cpu", "cuda", "cuda:0" or "mps"')
-    threads: int | None = Field(None, description="a whole number of at least 1")
-    slots: int | str | None = Field(None, description='a whole number of at least 1, or "auto"')
-    data: str | None = Field(None, description="the path of a folder")
-    leaderboard: str | None = Field(None, description="the path of a folder")
-    cross: bool | None = Field(None, description="true or false")
-    deterministic: bool | None = Field(None, description="true or false")
-    isolation: str | None = Field(
-        None, description='a text: "auto", "strict", "landlock", "weak" or "rlimit"'
-    )
-    allow_subprocess: bool | None = Field(None, description="true or false")
-    libraries: list[str] | None = Field(None, description='a list of folders, like ["../mylib"]')
-    plugins: list[str] | None = Field(None, description='a list of modules, like ["my_plugin"]')
-    limits: LimitsTable | None = Field(None, description="a table, like {load = 60}")
-    tasks: dict[str, dict[str, Any]] | None = Field(None, description="a table, [tool.grader.tasks.NAME]")
+_LIMITS = {
+    "load": _SECONDS,
+    "train": _SECONDS,
+    "after": _SECONDS,
+    "predict": _SECONDS,
+    "output": _BYTES,
+    "weights": _BYTES,
+    "memory": _BYTES,
+    "scratch": _BYTES,
+    "submission": _BYTES,
+    "parameters": _Key(_Count, "a whole number above zero"),
+}
+_TABLE = {
+    "submissions": _Key(list[str], 'a list of paths, like ["submissions"]'),
+    "task": _Key(str | list[str], "the name of a task, or a list of names"),
+    "budget": _Key(str, 'a text like "10s" or "3 epochs"'),
+    "seeds": _Key(int | list[int], "a count like 3 or a list like [0, 7, 9]"),
+    "device": _Key(str, 'a text: "auto", "cpu", "cuda", "cuda:0" or "mps"'),
+    "threads": _Key(int, "a whole number of at least 1"),
+    "slots": _Key(int | str, 'a whole number of at least 1, or "auto"'),
+    "data": _FOLDER,
+    "leaderboard": _FOLDER,
+    "deterministic": _SWITCH,
+    "cross": _SWITCH,
+    "isolation": _Key(str, 'a text: "auto", "strict", "landlock", "weak" or "rlimit"'),
+    "allow_subprocess": _SWITCH,
+    "libraries": _Key(list[str], 'a list of folders, like ["../mylib"]'),
+    "plugins": _Key(list[str], 'a list of modules, like ["my_plugin"]'),
+    "limits": _Key(dict[str, Any], "a table, like {load = 60}"),
+    "tasks": _Key(dict[str, Any], "a table, [tool.grader.tasks.NAME]"),
+}
 
 
 def check(table: object, file: str) -> dict[str, Any]:
     """Return the table's values. Raises one UsageError with a line for each key that is wrong."""
-    try:
-        return Table.model_validate(table).model_dump(exclude_none=True)
-    except ValidationError as error:
-        lines = dict.fromkeys(_line(each, file) for each in error.errors(include_url=False))
-        raise UsageError("\n".join(lines)) from None
+    if not isinstance(table, dict):
+        raise UsageError(f"{file}: [tool.grader] must be a table")
+    wrong: list[str] = []
+    read = _read(table, _TABLE, "", wrong)
+    if "limits" in read:
+        read["limits"] = _read(read["limits"], _LIMITS, "limits.", wrong)
+    if "tasks" in read:
+        each_a_table = dict.fromkeys(read["tasks"], _TABLE["tasks"])
+        read["tasks"] = _read(read["tasks"], each_a_table, "tasks.", wrong)
+    if wrong:
+        raise UsageError("\n".join(f"{file}: [tool.grader] {line}" for line in wrong))
+    return read
 
 
-def _line(error: ErrorDetails, file: str) -> str:
-    """Return one line: file, key, and what is valid there."""
-    keys = [str(part) for part in error["loc"]]
-    if not keys:
-        return f"{file}: [tool.grader] must be a table"
-    depth = 2 if keys[0] in {"limits", "tasks"} else 1
-    shown = plain(".".join(keys[:depth]), 100)
-    if error["type"] == "extra_forbidden":
-        return f"{file}: [tool.grader] has no key {shown}{_known(keys[:depth])}"
-    wanted = _fields(keys[:depth])[keys[min(len(keys), depth) - 1] if keys[0] != "tasks" else "tasks"]
-    return f"{file}: [tool.grader] {shown} must be {wanted}, not {_shown(error['input'])}"
+def _read(table: dict[str, Any], keys: dict[str, _Key], prefix: str, wrong: list[str]) -> dict[str, Any]:
+    """Convert every value that is what its key takes; a line for each that is not."""
+    read = {}
+    for name, value in table.items():
+        shown = plain(prefix + name, 100)
+        if name not in keys:
+            known = did_you_mean(name, keys) or f"; there are {', '.join(keys)}"
+            wrong.append(f"has no key {shown}{known}")
+            continue
+        key = keys[name]
+        try:
+            read[name] = msgspec.convert(_in_bytes(value) if key is _BYTES else value, key.kind)
+        except (ValueError, msgspec.ValidationError):
+            wrong.append(f"{shown} must be {key.wanted}, not {plain(repr(value), 60)}")
+    return read
 
 
-def _fields(keys: list[str]) -> dict[str, str]:
-    """Return the keys of the table in which the last one stands, and what they must be."""
-    model: type[BaseModel] = LimitsTable if keys[0] == "limits" and len(keys) > 1 else Table
-    return {name: field.description or "" for name, field in model.model_fields.items()}
-
-
-def _known(keys: list[str]) -> str:
-    fields = _fields(keys)
-    return did_you_mean(keys[-1], fields) or f"; there are {', '.join(fields)}"
-
-
-def _shown(value: object) -> str:
-    return plain(repr(value), 60)
+def _in_bytes(value: object) -> object:
+    return parse_size(value) if isinstance(value, str) else value
