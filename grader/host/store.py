@@ -43,7 +43,7 @@ class Copy:
     """
 
     record: Record
-    data: bytes  # of the record's file
+    data: bytes  # of the record's file, laid out as `write` does it
     proof: bytes | None  # of the evidence's file
     remark: str = ""  # what is wrong with the evidence of a failed trial, which can do without
 

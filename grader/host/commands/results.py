@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING
 import click
 
 from grader import hookimpl
-from grader.host.commands import say, terminal_width
+from grader.host.commands import existing_store, leaderboard_option, say, terminal_width
 
 if TYPE_CHECKING:
     from grader.contract.record import Record
     from grader.host.store import Evidence, Store
-
-_directory = click.option("--leaderboard", "directory", help="Folder that holds records/ and its tables.")
 
 
 @hookimpl
@@ -26,19 +24,15 @@ def grader_register_commands(cli: click.Group) -> None:
 
 
 @click.command()
-@_directory
+@leaderboard_option
 @click.pass_context
 def leaderboard(context: click.Context, directory: str | None) -> None:
     """Make the leaderboard anew from its records: README.md, leaderboard.csv and leaderboard.json."""
-    from grader.contract.errors import UsageError
     from grader.contract.text import plain
     from grader.host.leaderboard import regenerate
     from grader.host.reports.terminal import leaderboard_text
-    from grader.host.settings import make_config
 
-    folder = make_config(leaderboard=directory).leaderboard
-    if not (folder / "records").is_dir():
-        raise UsageError(f"{plain(str(folder))} holds no records/ folder; `grader run` makes one")
+    folder = existing_store(directory).directory
     ranked, problems, paths = regenerate(folder, context.obj)
     width = terminal_width()
     for table in ranked.tables:
@@ -50,7 +44,7 @@ def leaderboard(context: click.Context, directory: str | None) -> None:
 
 @click.command()
 @click.argument("query")
-@_directory
+@leaderboard_option
 def show(query: str, directory: str | None) -> None:
     """Print one record whole: its phases, curve, layers, traceback.
 
