@@ -13,7 +13,7 @@ from factories import board, failed, record, task
 
 from grader.contract.record import DeviceInfo, Record
 from grader.contract.status import Status
-from grader.host.rank import Row, Table, score, standings, wilson
+from grader.host.rank import Place, Row, Table, places, score, standings, wilson
 
 
 def table(*records: Record) -> Table:
@@ -153,6 +153,27 @@ def test_of_reruns_the_latest_counts() -> None:
     assert row(*made).metrics["accuracy"].mean == 0.2
     assert table(*made).reruns == 1
     assert table(*made).torch == ("2.9.0",)
+
+
+def test_what_each_record_is_agrees_with_what_the_tables_count() -> None:
+    chance = random.Random(3)
+    made = [
+        record(
+            f"s{chance.randrange(4)}",
+            digest=str(chance.randrange(3)),
+            seed=chance.randrange(3),
+            torch=f"2.{chance.randrange(8, 10)}.0",
+            budget=chance.choice(("3 epochs", "10s")),
+            finished=f"2026-01-{chance.randrange(10, 29)}T00:00:00Z",
+        )
+        for _ in range(200)
+    ]
+    told, tables = places(made), standings(made).tables
+    assert told.count(Place.SUPERSEDED) == sum(sum(one.superseded.values()) for one in tables)
+    assert told.count(Place.RERUN) == sum(one.reruns for one in tables)
+    assert told.count(Place.CURRENT) == sum(len(line.seeds) for one in tables for line in one.rows)
+    counted = [one for one, place in zip(made, told, strict=True) if place is Place.CURRENT]
+    assert [one.rows for one in standings(counted).tables] == [one.rows for one in tables]
 
 
 def test_a_later_failure_counts_too() -> None:

@@ -116,9 +116,18 @@ class TestImportBudget:
             (COMMAND, ("--help",)),
             (COMMAND, ("run", "--help")),
             (COMMAND, ("tasks", "--help")),
+            (COMMAND, ("records", "merge", "--help")),
             (COMMAND, ("--version",)),
         ],
-        ids=["grader", "grader.host.cli", "--help", "run --help", "tasks --help", "--version"],
+        ids=[
+            "grader",
+            "grader.host.cli",
+            "--help",
+            "run --help",
+            "tasks --help",
+            "records --help",
+            "--version",
+        ],
     )
     def test_what_is_read_often_imports_nothing_slow(self, code: str, arguments: tuple[str, ...]) -> None:
         assert not loaded(code, *arguments) & {*HEAVY, *SLOW}
@@ -133,6 +142,15 @@ class TestImportBudget:
             store.write(record, None)
         assert not loaded(COMMAND, "leaderboard", "--leaderboard", str(tmp_path)) & {*HEAVY}
         assert (tmp_path / "README.md").is_file()
+
+    @pytest.mark.parametrize("command", ["list", "remove", "merge"])
+    def test_grader_records_imports_no_torch(self, command: str, tmp_path: Path) -> None:
+        for folder in ("board", "other"):
+            Store(tmp_path / folder).write(factories.record(folder), factories.evidence())
+        further = {"remove": ["--all", "--yes"], "merge": [str(tmp_path / "other")]}.get(command, [])
+        arguments = [command, "--leaderboard", str(tmp_path / "board"), *further]
+        assert not loaded(COMMAND, "records", *arguments) & {*HEAVY}
+        assert len(Store(tmp_path / "board").read()[0]) == {"list": 1, "remove": 0, "merge": 2}[command]
 
     @pytest.mark.parametrize("command", ["list", "tasks", "plugins"])
     def test_a_command_that_only_looks_imports_no_torch(self, command: str, tmp_path: Path) -> None:

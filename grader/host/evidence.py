@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import zipfile
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from grader.contract.errors import StoreError
 from grader.contract.record import Record
@@ -24,6 +26,7 @@ _DAMAGE = (
     zipfile.BadZipFile, zlib.error, SyntaxError,
 )  # fmt: skip
 _MAX_SAMPLES = 1 << 28  # of a test set; a forged header must not make the reader allocate the machine
+_MAX_BYTES = 16 * _MAX_SAMPLES
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,25 +80,49 @@ def read_evidence(path: Path, record: Record | None = None) -> Evidence:
     With a record, also when the evidence is that of another run: a rerun that was killed between its
     two renames leaves the old record beside the new evidence.
     """
+    with _named(path), path.open("rb") as file:
+        return _checked(path, file, record)
+
+
+def checked_bytes(path: Path, record: Record) -> bytes:
+    """Return an evidence file's bytes, once they have been read as this record's. Raises StoreError."""
+    with _named(path):
+        if path.exists() and not path.is_file():
+            raise ValueError("it is no regular file")  # a pipe would keep its reader for ever
+        if path.stat().st_size > _MAX_BYTES:
+            raise ValueError("it is larger than any evidence")
+        data = path.read_bytes()
+        _checked(path, io.BytesIO(data), record)
+    return data
+
+
+@contextlib.contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Turn what can be wrong with an evidence file into one line that names it."""
     try:
-        evidence, tie = _load(path)
+        yield
     except FileNotFoundError:
         raise StoreError(f"{plain(str(path))}: there is no evidence; run the trial again") from None
     except _DAMAGE as error:
         why = plain(str(error).split("\n")[0]) or type(error).__name__
         raise StoreError(f"{plain(str(path))}: damaged evidence ({why}); run the trial again") from error
+
+
+def _checked(path: Path, file: BinaryIO, record: Record | None) -> Evidence:
+    evidence, tie = _load(file)
     if record is not None and tie != _tie(record):
         raise StoreError(f"{plain(str(path))}: evidence of another run than its record; run the trial again")
     return evidence
 
 
-def _load(path: Path) -> tuple[Evidence, bytes]:
+def _load(file: BinaryIO) -> tuple[Evidence, bytes]:
     import numpy as np
 
-    with path.open("rb") as file, zipfile.ZipFile(file) as archive:
-        if sum(info.file_size for info in archive.infolist()) > 16 * _MAX_SAMPLES:
+    with zipfile.ZipFile(file) as archive:
+        if sum(info.file_size for info in archive.infolist()) > _MAX_BYTES:
             raise ValueError("it claims to be larger than any evidence")
-    with np.load(path, allow_pickle=False) as arrays:
+    file.seek(0)
+    with np.load(file, allow_pickle=False) as arrays:
         stored = {name: arrays[name] for name in arrays.files}
     predictions = stored["predictions"]
     if predictions.ndim != 1:

@@ -67,5 +67,13 @@ def sync_folder(folder: Path) -> None:
 
 def not_written(path: Path, error: OSError) -> StoreError:
     """The one line for a full disk, a folder that may not be written, and the like."""
-    why = error.strerror or type(error).__name__
-    return StoreError(f"cannot write {plain(str(path))}: {why}; what was there is unchanged")
+    return StoreError(f"cannot write {plain(str(path))}: {_why(error)}; what was there is unchanged")
+
+
+def not_removed(path: Path, error: OSError) -> StoreError:
+    """The one line for a file that may not go: a folder that is not one's own, a disk mounted to be read."""
+    return StoreError(f"cannot remove {plain(str(path))}: {_why(error)}")
+
+
+def _why(error: OSError) -> str:
+    return error.strerror or type(error).__name__

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pluggy
 
+from grader.contract.errors import StoreError
 from grader.contract.record import TaskInfo
 from grader.host.rank import Standings, standings
 from grader.host.store import Store
@@ -26,3 +28,18 @@ def regenerate(directory: Path, manager: pluggy.PluginManager) -> tuple[Standing
     ranked = standings(records, columns)
     written = manager.hook.grader_write_leaderboard(standings=ranked, directory=directory)
     return ranked, problems, sorted(path for paths in written for path in paths)
+
+
+@contextlib.contextmanager
+def regenerating(directory: Path, manager: pluggy.PluginManager) -> Iterator[None]:
+    """Regenerate after the block, which changes records: also when it ends early, with part of them changed.
+
+    Then its own error counts, not what a full disk says of the leaderboard as well.
+    """
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(StoreError):
+            regenerate(directory, manager)
+        raise
+    regenerate(directory, manager)

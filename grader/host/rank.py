@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from enum import StrEnum
 
 import msgspec
 
@@ -82,10 +83,27 @@ class Standings(msgspec.Struct, frozen=True, kw_only=True):
 
 def standings(records: Iterable[Record], columns: Columns | None = None) -> Standings:
     """Rank the records. `columns` names metrics to show beside the built-in ones, by task."""
-    tracks: dict[Track, list[Record]] = {}
-    for record in records:
-        tracks.setdefault(track(record), []).append(record)
+    tracks = _tracks(records)
     return Standings(tables=tuple(_table(key, tracks[key], columns) for key in sorted(tracks)))
+
+
+class Place(StrEnum):
+    """What a record is to the tables of today."""
+
+    CURRENT = "current"  # it counts
+    SUPERSEDED = "superseded"  # the submission's files have changed since
+    RERUN = "rerun"  # another run of the same files and seed counts in its stead
+
+
+def places(records: Sequence[Record]) -> list[Place]:
+    """What each record is to the tables that `standings` makes of all of them, in the same order."""
+    found: dict[int, Place] = {}
+    for together in _tracks(records).values():
+        current, _ = _current(together)
+        counted = [record for seeds in _chosen(current) for record in seeds]
+        found |= {id(record): Place.RERUN for record in current}
+        found |= {id(record): Place.CURRENT for record in counted}
+    return [found.get(id(record), Place.SUPERSEDED) for record in records]
 
 
 def wilson(correct: int, samples: int, z: float = Z95) -> tuple[float, float] | None:
@@ -112,11 +130,7 @@ def score(values: Sequence[float]) -> Score:
 def _table(key: Track, records: Sequence[Record], columns: Columns | None) -> Table:
     task = max(records, key=lambda record: (record.finished, ascii(record.task))).task
     current, superseded = _current(records)
-    groups: dict[tuple[str, str, str], dict[int, list[Record]]] = {}
-    for record in current:
-        who = record.submission
-        groups.setdefault((who.name, who.model, who.loop), {}).setdefault(record.seed, []).append(record)
-    chosen = [[_latest(seeds[seed]) for seed in sorted(seeds)] for seeds in groups.values()]
+    chosen = _chosen(current)
     used = [record for seeds in chosen for record in seeds]
     rows = _ordered([_row(seeds, task) for seeds in chosen], task)
     return Table(
@@ -130,6 +144,22 @@ def _table(key: Track, records: Sequence[Record], columns: Columns | None) -> Ta
         torch=tuple(sorted({record.environment.torch for record in used})),
         alongside=max(record.alongside for record in used),
     )
+
+
+def _tracks(records: Iterable[Record]) -> dict[Track, list[Record]]:
+    tracks: dict[Track, list[Record]] = {}
+    for record in records:
+        tracks.setdefault(track(record), []).append(record)
+    return tracks
+
+
+def _chosen(current: Iterable[Record]) -> list[list[Record]]:
+    """The records that count, one a seed: those of each row of a track."""
+    groups: dict[tuple[str, str, str], dict[int, list[Record]]] = {}
+    for record in current:
+        who = record.submission
+        groups.setdefault((who.name, who.model, who.loop), {}).setdefault(record.seed, []).append(record)
+    return [[_latest(seeds[seed]) for seed in sorted(seeds)] for seeds in groups.values()]
 
 
 def _current(records: Iterable[Record]) -> tuple[list[Record], dict[str, int]]:

@@ -9,6 +9,7 @@ import os
 import re
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,22 +17,38 @@ import msgspec
 
 from grader.contract.errors import StoreError
 from grader.contract.record import SCHEMA, Record
+from grader.contract.status import Status
 from grader.contract.text import INVISIBLE, plain, plain_json
-from grader.host.evidence import Evidence, evidence_bytes, evidence_of, read_evidence
-from grader.host.files import SUFFIX, not_written, stage, sync_folder
+from grader.host.evidence import Evidence, checked_bytes, evidence_bytes, evidence_of, read_evidence
+from grader.host.files import SUFFIX, not_removed, not_written, stage, sync_folder
 from grader.host.track import ReuseKey, Track, reuse_key, reuse_key_of, track
 
 if TYPE_CHECKING:
     from grader.contract.trial import Trial
 
 __all__ = [
-    "Evidence", "ReuseKey", "Store", "StoreError", "Track",
-    "evidence_of", "read_evidence", "read_record", "reuse_key", "stem", "track",
+    "Copy", "Evidence", "ReuseKey", "Store", "StoreError", "Track", "evidence_of", "read_copy",
+    "read_evidence", "read_record", "record_files", "reuse_key", "standing_at", "stem", "track",
 ]  # fmt: skip
 
 _MAX_RECORD = 1 << 26  # bytes; a record's parts are all bounded far below
 _LEFT_OVER = 3600  # seconds after which a temporary file's writer is taken for dead
 _UNSAFE = re.compile(rf"(?:[^\w.+=-]|{INVISIBLE})+")
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A record as one folder gives it to another: what its files say, and their bytes.
+
+    The bytes go along as they are, not written anew: whoever has both folders can compare them file by
+    file. Writing anew would lose what a later grader of the same schema added, and pack the evidence as
+    the zlib at hand does.
+    """
+
+    record: Record
+    data: bytes  # of the record's file, laid out as `write` does it
+    proof: bytes | None  # of the evidence's file
+    remark: str = ""  # what is wrong with the evidence of a failed trial, which can do without
 
 
 class Store:
@@ -73,15 +90,40 @@ class Store:
         """
         path = self.path(record)
         data = _encoded(record)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with _locked(path.parent):
-                self._sweep(path.parent)
-                _replace(path, data, evidence_bytes(evidence, record) if evidence else None)
-                sync_folder(path.parent)
-        except OSError as error:
-            raise not_written(path, error) from error
+        with self._writing(path):
+            _replace(path, data, evidence_bytes(evidence, record) if evidence else None)
         return path
+
+    def take(self, copy: Copy, instead_of: Record | None) -> bool:
+        """Store what another folder gave, in place of the record that its taker knows of, None for none.
+
+        False, and nothing changes, when something else has come to stand there in the meantime. Raises
+        StoreError as `write` does, and for a file there that is no record: only its owner may lose it.
+        """
+        path = self.path(copy.record)
+        with self._writing(path):
+            if standing_at(path) != instead_of:
+                return False
+            _replace(path, copy.data, copy.proof)
+        return True
+
+    def remove(self, path: Path, record: Record) -> bool:
+        """Remove a record and its evidence, by the file it was read from. Raises StoreError with one line.
+
+        False, and nothing changes, when something else has come to stand there since it was read.
+        """
+        try:
+            with _locked(path.parent):
+                if standing_at(path) != record:
+                    return False
+                # The record first, on disk before the evidence goes: what a kill or a power cut leaves is
+                # evidence that counts for nothing, never a record that has lost its proof.
+                path.unlink()
+                sync_folder(path.parent)
+                path.with_suffix(".npz").unlink(missing_ok=True)
+        except OSError as error:
+            raise not_removed(path, error) from error
+        return True
 
     def evidence(self, record: Record) -> Evidence:
         """Read a record's evidence. Raises StoreError when it is missing, damaged, or another run's."""
@@ -92,14 +134,31 @@ class Store:
 
         A file that is old, newer, truncated or foreign is named and left alone. No folder, no records.
         """
-        records: list[Record] = []
+        found, problems = self.read_files()
+        return list(found.values()), problems
+
+    def read_files(self) -> tuple[dict[str, Record], list[str]]:
+        """Do as `read`, with the file of each record, which may have been renamed."""
+        found: dict[str, Record] = {}
         problems: list[str] = []
-        for path in _files(self.records, problems):
+        for path in record_files(self.records, problems):
             try:
-                records.append(read_record(path))
+                found[path] = read_record(path)
             except StoreError as error:
                 problems.append(f"{error}; left alone")
-        return records, problems
+        return found, problems
+
+    @contextlib.contextmanager
+    def _writing(self, path: Path) -> Iterator[None]:
+        """Hold the folder of this file for one writer; what was written there is on disk afterwards."""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with _locked(path.parent):
+                self._sweep(path.parent)
+                yield
+                sync_folder(path.parent)
+        except OSError as error:
+            raise not_written(path, error) from error
 
     def _sweep(self, folder: Path) -> None:
         """Remove what writers that were killed left behind. Once a folder: it costs a listing."""
@@ -123,13 +182,63 @@ def _stem(name: str, seed: int, key: ReuseKey) -> str:
 
 def read_record(path: Path | str) -> Record:
     """Read one record. Raises StoreError with one line that says what is wrong with the file."""
+    return _decoded(path, _content(path))
+
+
+def read_copy(path: Path) -> Copy:
+    """Read a record's files, the evidence checked against the record, while no writer is at them.
+
+    Raises StoreError with one line for a file that is no record, and for an ok one without its evidence.
+    """
+    try:
+        with _locked(path.parent):
+            data = _content(path)
+            record = _decoded(path, data)
+            proof, remark = _proof(path.with_suffix(".npz"), record)
+    except OSError as error:
+        raise StoreError(f"{plain(str(path))}: cannot be read ({error.strerror})") from error
+    return Copy(record, _laid_out(path, data), proof, remark)
+
+
+def standing_at(path: Path) -> Record | None:
+    """Return the record at this path, None where no file is. Raises StoreError for one that is no record."""
+    return read_record(path) if path.exists() else None
+
+
+def _proof(path: Path, record: Record) -> tuple[bytes | None, str]:
+    """The bytes of a record's evidence; of a failed trial it may be missing, or told to be damaged."""
+    if record.status != Status.OK and not path.exists():
+        return None, ""
+    try:
+        return checked_bytes(path, record), ""
+    except StoreError as error:
+        if record.status == Status.OK:
+            raise
+        return None, str(error)
+
+
+def _laid_out(path: Path, data: bytes) -> bytes:
+    """The same keys and values, laid out and escaped as `write` does: its own files come back as they are.
+
+    One from elsewhere may hold what would act on the terminal of who looks at it.
+    """
+    try:
+        return plain_json(msgspec.json.format(data, indent=2)) + b"\n"
+    except (ValueError, RecursionError) as error:
+        raise StoreError(f"{plain(str(path))}: {_complaint(data, error)}") from error
+
+
+def _content(path: Path | str) -> bytes:
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - the hot path: plain strings
             if os.fstat(file.fileno()).st_size > _MAX_RECORD:
                 raise StoreError(f"{plain(str(path))}: too large to be a record")
-            data = file.read()
+            return file.read()
     except OSError as error:
         raise StoreError(f"{plain(str(path))}: cannot be read ({error.strerror})") from error
+
+
+def _decoded(path: Path | str, data: bytes) -> Record:
     try:
         record = _DECODER.decode(data)
     except (ValueError, RecursionError) as error:
@@ -173,8 +282,11 @@ def _other_schema(schema: int) -> str:
     return f"written by an older grader (schema {schema}, this one reads {SCHEMA}); run the trial again"
 
 
-def _files(folder: Path, problems: list[str]) -> Iterator[str]:
-    """The paths of all `*.json` of the folder and its subfolders, in order: strings, on the hot path."""
+def record_files(folder: Path, problems: list[str]) -> Iterator[str]:
+    """Yield the paths of all `*.json` of the folder and its subfolders, in order: strings, on the hot path.
+
+    What looks like one and is none, and what cannot be listed, becomes a line of `problems`.
+    """
     try:
         with os.scandir(folder) as entries:
             found = sorted(entries, key=lambda entry: entry.name)
@@ -187,7 +299,7 @@ def _files(folder: Path, problems: list[str]) -> Iterator[str]:
         if entry.name.startswith("."):
             continue  # temporary files of a writer, and what file managers leave
         if entry.is_dir(follow_symlinks=False):
-            yield from _files(Path(entry.path), problems)
+            yield from record_files(Path(entry.path), problems)
         elif entry.name.endswith(".json"):
             if entry.is_file():
                 yield entry.path

@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING
 import click
 
 from grader import hookimpl
-from grader.host.commands import say, terminal_width
+from grader.host.commands import existing_store, leaderboard_option, say, terminal_width
 
 if TYPE_CHECKING:
     from grader.contract.record import Record
     from grader.host.rank import Table
     from grader.host.store import Evidence, Store
-
-_directory = click.option("--leaderboard", "directory", help="Folder that holds records/ and its tables.")
 
 
 @hookimpl
@@ -28,7 +26,7 @@ def grader_register_commands(cli: click.Group) -> None:
 
 
 @click.command()
-@_directory
+@leaderboard_option
 @click.option("--matrix", is_flag=True, help="Show models by loops as well.")
 @click.pass_context
 def leaderboard(context: click.Context, directory: str | None, matrix: bool) -> None:
@@ -36,15 +34,11 @@ def leaderboard(context: click.Context, directory: str | None, matrix: bool) -> 
 
     And matrix.md, models by loops, where some were combined.
     """
-    from grader.contract.errors import UsageError
     from grader.contract.text import plain
     from grader.host.leaderboard import regenerate
     from grader.host.reports.terminal import leaderboard_text
-    from grader.host.settings import make_config
 
-    folder = make_config(leaderboard=directory).leaderboard
-    if not (folder / "records").is_dir():
-        raise UsageError(f"{plain(str(folder))} holds no records/ folder; `grader run` makes one")
+    folder = existing_store(directory).directory
     ranked, problems, paths = regenerate(folder, context.obj)
     width = terminal_width()
     for table in ranked.tables:
@@ -69,7 +63,7 @@ def show_matrices(tables: Iterable[Table]) -> None:
 
 @click.command()
 @click.argument("query")
-@_directory
+@leaderboard_option
 def show(query: str, directory: str | None) -> None:
     """Print one record whole: its phases, curve, layers, traceback.
 

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 from grader.contract.record import TaskInfo
 from grader.contract.text import NAME, one_line
 from grader.host.rank import Row, Score, Table
 
 Text = Callable[..., str]  # text(raw, limit) -> the same, escaped for the form at hand
+Line = TypeVar("Line")  # what a line of a table shows
 
 
 @dataclass(frozen=True)
-class Column:
+class Column(Generic[Line]):
     """One column: its heading, its cells, and how soon it goes where there is no room (0: never)."""
 
     title: str
-    cell: Callable[[Row], str]
+    cell: Callable[[Line], str]
     align: Literal["left", "right"] = "right"
     spare: int = 0
 
 
-def columns(table: Table, text: Text = one_line) -> list[Column]:
+def columns(table: Table, text: Text = one_line) -> list[Column[Row]]:
     """The columns that show a table to people; `text` escapes what submissions wrote."""
     metric = table.task.metric
     return [
@@ -45,11 +46,11 @@ def columns(table: Table, text: Text = one_line) -> list[Column]:
     ]
 
 
-def _further(name: str, text: Text) -> Column:
+def _further(name: str, text: Text) -> Column[Row]:
     return Column(text(heading(name), NAME), lambda row: with_spread(name, row.metrics.get(name)), spare=9)
 
 
-def render(columns: Sequence[Column], rows: Sequence[Row], form: str) -> str:
+def render(columns: Sequence[Column[Line]], rows: Sequence[Line], form: str) -> str:
     """The table as tabulate's `form` ('pipe', 'simple'); cells stand exactly as they are given."""
     body = [[column.cell(row) for column in columns] for row in rows]
     return grid([column.title for column in columns], body, form, [column.align for column in columns])

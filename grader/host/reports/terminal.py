@@ -1,13 +1,13 @@
-"""The standings on a terminal, at the end of a run."""
+"""Tables on a terminal: the standings at the end of a run, and any other that must fit into its width."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from grader.contract.isolation import openings
 from grader.contract.text import NAME, one_line
 from grader.host.rank import Table
-from grader.host.reports.tables import Column, columns, render
+from grader.host.reports.tables import Column, Line, Text, columns, render
 
 
 def leaderboard_text(table: Table, width: int = 80) -> str:
@@ -15,7 +15,7 @@ def leaderboard_text(table: Table, width: int = 80) -> str:
 
     On narrow terminals names and statuses are cut, never below ten characters.
     """
-    shown = _fitting(table, width)
+    shown = fitting(lambda text: columns(table, text), table.rows, width)
     return f"{one_line(track_title(table), max(width, 10))}\n{render(shown, table.rows, 'simple')}"
 
 
@@ -26,12 +26,12 @@ def track_title(table: Table) -> str:
     return ", ".join(one_line(part, NAME) for part in (key.task, key.budget, key.device, *weak))
 
 
-def _fitting(table: Table, width: int) -> list[Column]:
+def fitting(
+    make: Callable[[Text], Sequence[Column[Line]]], rows: Sequence[Line], width: int
+) -> list[Column[Line]]:
+    """The columns that fit: `make` is given shorter and shorter texts, and what can be spared goes."""
     for limit in (NAME, 30, 20, 10) if width >= 120 else (30, 20, 10):
-        widths = {
-            column: width_of(column.title, *map(column.cell, table.rows))
-            for column in columns(table, cut(limit))
-        }
+        widths = {column: width_of(column.title, *map(column.cell, rows)) for column in make(cut(limit))}
         while (
             width_of_table(widths.values()) > width
             and (spare := max(widths, key=lambda column: column.spare)).spare
@@ -44,13 +44,12 @@ def _fitting(table: Table, width: int) -> list[Column]:
 
 def cut(limit: int) -> Callable[..., str]:
     """Text on one line, cut by the cells it takes: an ideograph takes two."""
-    from wcwidth import wcswidth
 
     def shortened(text: str, most: int = NAME) -> str:
         line, room = one_line(text, most), min(most, limit)
-        if wcswidth(line) <= room:
+        if _cells(line) <= room:
             return line
-        while wcswidth(line) >= room:
+        while _cells(line) >= room:
             line = line[:-1]
         return f"{line}…"
 
@@ -64,6 +63,10 @@ def width_of_table(widths: Iterable[int]) -> int:
 
 def width_of(title: str, *cells: str) -> int:
     """Terminal cells that a column takes."""
+    return max(_cells(title) + 2, *map(_cells, cells))  # tabulate makes it two wider than its heading
+
+
+def _cells(line: str) -> int:
     from wcwidth import wcswidth
 
-    return max(wcswidth(title) + 2, *map(wcswidth, cells))  # tabulate makes it two wider than its heading
+    return len(line) if line.isascii() else wcswidth(line)
