@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING
 
@@ -93,11 +93,13 @@ class Session:
         from grader.host.collect import collect
         from grader.host.cross import chosen
 
-        self._definitions = self._chosen_tasks()
-        self._submissions = chosen(collect(self.config, self.manager), self.config)
-        found = devices.choose(self.config.device)
-        self.slots = slots(self.config.slots, found, devices.threads(self.config.threads))
-        self._level = self._isolation()
+        with ThreadPoolExecutor(1, thread_name_prefix="canary") as aside:  # it takes as long as reading files
+            level = aside.submit(self._isolation)
+            self._definitions = self._chosen_tasks()
+            self._submissions = chosen(collect(self.config, self.manager), self.config)
+            found = devices.choose(self.config.device)
+            self.slots = slots(self.config.slots, found, devices.threads(self.config.threads))
+            self._level = level.result()
         tasks = [self._task(definition, stack) for definition in self._definitions.values()]
         trials = self._trials(tasks, found[0])
         again = self.config.rerun or not self._keep
