@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from grader.contract.budget import Budget
 from grader.contract.record import (
     CurvePoint,
     DeviceInfo,
@@ -20,6 +21,9 @@ from grader.contract.record import (
     Usage,
 )
 from grader.contract.status import Phase, Status
+from grader.contract.submission import Submission
+from grader.contract.task import Task
+from grader.contract.trial import Device, Trial
 from grader.host.evidence import Evidence, evidence_of
 
 HOSTILE = (
@@ -105,6 +109,39 @@ def record(
         ),
         isolation="landlock",
         finished="2026-01-01T00:00:00Z",
+    )
+    return msgspec.structs.replace(base, **changes)
+
+
+def trial(name: str = "mlp", *, seed: int = 0, budget: str = "3 epochs", **changes: Any) -> Trial:
+    """The trial that `record` with the same arguments is the record of; `changes` are fields of Trial."""
+    known = record(name).submission
+    base = Trial(
+        submission=Submission(
+            name=name,
+            path=f"/work/{known.path}",
+            display=known.path,
+            entry=f"/work/{known.path}",
+            package=False,
+            files=(f"{name}.py",),
+            digest=known.digest,
+        ),
+        task=Task(
+            name="digits",
+            title="Handwritten digits",
+            kind="multiclass",
+            input_shape=(1, 8, 8),
+            input_dtype="uint8",
+            classes=tuple("0123456789"),
+            metric="accuracy",
+            budget="3 epochs",
+            train_samples=1297,
+            test_samples=500,
+        ),
+        budget=Budget.parse(budget),
+        seed=seed,
+        device=Device(kind="cpu", name="A Processor 9000"),
+        threads=1,
     )
     return msgspec.structs.replace(base, **changes)
 

@@ -1,87 +1,96 @@
-"""What a person sees of a session: a header, live bars on a terminal or plain lines elsewhere, a summary.
+"""What a person sees while a session runs: a header, then bars on a terminal or plain lines elsewhere.
 
 A plugin over the session's hooks; the session itself prints nothing. Names and messages come from
-submissions: they are shown as plain text, never as markup.
+submissions: they are shown as plain text, never as markup. What is said at the end is `summary`'s.
 """
 
 from __future__ import annotations
 
-import platform
-import shutil
-import sys
+import threading
 import time
-from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-import click
-
-from grader import __version__, hookimpl
+from grader import hookimpl
 from grader.contract.status import Status
 from grader.contract.text import plain
-from grader.host.commands import say
+from grader.host import lines
+from grader.host.commands import lively, say
+from grader.host.watch import Watch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from rich.progress import Progress, TaskID
 
     from grader.contract.record import CurvePoint, Record
     from grader.contract.task import Task
     from grader.contract.trial import Trial
     from grader.host.config import Config
 
-_HEARTBEAT = 30.0  # seconds between two lines about one trial where there is no terminal
-_COLOURS = {Status.OK: "green", Status.HARNESS_ERROR: "magenta"}
+_HEARTBEAT = 30.0  # seconds between two lines about one trial where nothing is drawn
+_BEATS = 8  # such lines at once: there may be many slots
+
+
+class Display(Protocol):
+    """One way to show a session that runs."""
+
+    period: float
+    """Seconds between two calls of `tick`."""
+
+    def ended(self, line: str, *, failed: bool) -> None:
+        """A trial ended, as the line says. Called in the session's thread."""
+
+    def tick(self) -> None:
+        """Time has passed. Called in a thread of its own."""
+
+    def close(self) -> None:
+        """Leave the terminal as it was found."""
 
 
 class Console:
     """Listens to one session. `verbosity`: -1 quiet, 0 usual, 1 with tracebacks, 2 with output."""
 
     def __init__(self, verbosity: int = 0) -> None:
-        self._verbosity = verbosity
-        self._started = time.monotonic()
-        self._bars: Bars | None = None
-        self._beat = 0.0
+        self.verbosity = verbosity
+        self.started = time.monotonic()
+        self.watch = Watch([])
+        self._display: Display | None = None
+        self._ticker: Ticker | None = None
 
     @hookimpl
     def grader_task_prepare(self, task: Task) -> None:
         """Say why nothing happens yet."""
-        if self._verbosity >= 0:
+        if self.verbosity >= 0:
             say(f"preparing {plain(task.name)}, once …")
 
     @hookimpl
-    def grader_session_start(self, config: Config, trials: Sequence[Trial]) -> None:
+    def grader_session_start(
+        self, config: Config, trials: Sequence[Trial], reused: Sequence[Record], slots: int
+    ) -> None:
         """Say what will run, and on what."""
-        if self._verbosity >= 0:
-            for line in _header(config, trials):
+        self.watch = Watch(trials, reused, slots)
+        if self.verbosity >= 0:
+            for line in lines.header(config, trials, reused, slots):
                 say(line)
-        if self._verbosity >= 0 and sys.stdout.isatty():
-            self._bars = Bars(len(trials))
+        if trials:
+            self._display = display(self.watch, self.verbosity)
+            self._ticker = Ticker(self._display)
 
     @hookimpl
     def grader_trial_start(self, trial: Trial) -> None:
-        """Begin its bar."""
-        self._beat = time.monotonic() + _HEARTBEAT
-        if self._bars:
-            self._bars.begin(trial)
+        """From now on it is shown."""
+        self.watch.begin(trial)
 
     @hookimpl
     def grader_trial_progress(self, trial: Trial, phase: str, point: CurvePoint | None) -> None:
-        """Move its bar, or say now and then that it lives."""
-        if self._bars:
-            self._bars.move(trial, phase, point)
-        elif self._verbosity >= 0 and time.monotonic() >= self._beat:
-            self._beat = time.monotonic() + _HEARTBEAT
-            say(f"{plain(trial.node_id)}: {phase}, {_standing(trial, point)}")
+        """Keep it for the next look."""
+        self.watch.move(trial, phase, point)
 
     @hookimpl
     def grader_trial_finish(self, trial: Trial, record: Record) -> None:
         """One line about how it ended."""
-        line = outcome_line(trial, record)
-        if self._bars:
-            self._bars.end(line)
-        elif self._verbosity >= 0 or record.status is not Status.OK:
-            say(line)
+        self.watch.end(trial, record)
+        if self._display:
+            said = f"{lines.counter(self.watch.done, self.watch.total)} {lines.outcome(trial, record)}"
+            self._display.ended(said, failed=record.status is not Status.OK)
 
     @hookimpl
     def grader_session_finish(self) -> None:
@@ -90,162 +99,71 @@ class Console:
 
     def close(self) -> None:
         """Give the terminal back."""
-        if self._bars:
-            self._bars.close()
-            self._bars = None
-
-    def summary(self, records: Sequence[Record], *, interrupted: bool, stopped_early: bool) -> None:
-        """Repeat the failures, and count."""
-        failed = [record for record in records if record.status is not Status.OK]
-        if failed:
-            say(_rule("failures"))
-        for record in failed:
-            for line in _failure(record, self._verbosity):
-                say(line)
-        counts = Counter(str(record.status) for record in records)
-        said = (
-            ", ".join(f"{n} {status}" for status, n in sorted(counts.items(), key=_ok_first)) or "nothing ran"
-        )
-        early = ", interrupted" if interrupted else ", stopped early" if stopped_early else ""
-        colour = "red" if failed or interrupted else "green"
-        say(click.style(_rule(f"{said}{early} in {time.monotonic() - self._started:.1f} s"), fg=colour))
+        ticker, self._ticker = self._ticker, None
+        if ticker:
+            ticker.stop()
+        shown, self._display = self._display, None
+        if shown:
+            shown.close()
 
 
-class Bars:
-    """Live bars: one for the running trial, one for all."""
+def display(watch: Watch, verbosity: int) -> Display:
+    """Bars where somebody watches a terminal, else lines."""
+    if verbosity < 0 or not lively():
+        return PlainLines(watch, verbosity)
+    from grader.host.live import LiveDisplay
 
-    def __init__(self, total: int) -> None:
-        from rich.console import Console as RichConsole
-        from rich.progress import BarColumn, Progress, TextColumn
+    return LiveDisplay(watch, every=verbosity >= 1)
 
-        self._console = RichConsole(highlight=False, markup=False, emoji=False)
-        columns = (
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=20),
-            TextColumn("{task.fields[said]}", markup=False),
-        )
-        self._progress: Progress = Progress(
-            *columns, console=self._console, transient=True, refresh_per_second=5
-        )
-        self._all: TaskID = self._progress.add_task("all trials", total=total, said=f"0/{total}")
-        self._running: TaskID | None = None
-        self._done, self._total = 0, total
-        self._progress.start()
 
-    def begin(self, trial: Trial) -> None:
-        """Show a bar for the trial."""
-        self._running = self._progress.add_task(plain(trial.submission.name), total=1.0, said="waiting")
+class PlainLines:
+    """For pipes, logs and CI: a line a trial, and now and then one about each that takes long."""
 
-    def move(self, trial: Trial, phase: str, point: CurvePoint | None) -> None:
-        """Show how far it is."""
-        if self._running is None:
+    period = 5.0
+
+    def __init__(self, watch: Watch, verbosity: int = 0) -> None:
+        self._watch, self._quiet = watch, verbosity < 0
+
+    def ended(self, line: str, *, failed: bool) -> None:
+        """Say it."""
+        if failed or not self._quiet:
+            say(line)
+
+    def tick(self) -> None:
+        """Say of each that has been silent for long how far it is, so that nobody thinks it hangs."""
+        if self._quiet:
             return
-        done = _fraction(trial, point) if phase == "train" else 1.0 if phase == "predict" else 0.0
-        self._progress.update(self._running, completed=done, said=f"{phase} {_standing(trial, point)}")
-
-    def end(self, line: str) -> None:
-        """Take its bar away and leave its line above the others."""
-        from rich.text import Text
-
-        if self._running is not None:
-            self._progress.remove_task(self._running)
-            self._running = None
-        self._done += 1
-        self._progress.update(self._all, completed=self._done, said=f"{self._done}/{self._total}")
-        self._console.print(Text.from_ansi(line))
+        watch, now = self._watch, self._watch.clock()
+        due = [each for each in watch.running() if now >= each.spoken + _HEARTBEAT]
+        for each in due:
+            each.spoken = now
+        head = lines.counter(watch.done, watch.total)
+        for each in due[:_BEATS]:
+            say(f"{head} {plain(each.trial.node_id)} runs: {lines.standing(each, now)}")
+        if due[_BEATS:]:
+            say(f"{head} and {len(due) - _BEATS} more run")
 
     def close(self) -> None:
-        """Stop drawing."""
-        self._progress.stop()
+        """Nothing was drawn."""
 
 
-def outcome_line(trial: Trial, record: Record) -> str:
-    """`submissions/mlp.py::digits[seed=0] ok  accuracy 97.22 %, loss 0.099, 1.21 s`."""
-    status = click.style(record.status, fg=_COLOURS.get(record.status, "red"))
-    said = scores(record) if record.status is Status.OK else plain(record.reason)
-    return f"{plain(trial.node_id)} {status}  {said}"
+class Ticker:
+    """A thread that calls the display's `tick`, over and over."""
 
+    def __init__(self, shown: Display) -> None:
+        self._shown = shown
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="display", daemon=True)
+        self._thread.start()
 
-def scores(record: Record) -> str:
-    """The record's metrics and training time in a few words."""
-    parts = []
-    for name, value in record.metrics.items():
-        if name == "accuracy":
-            parts.append(f"accuracy {100 * value:.2f} %")
-        elif name != "loss" or record.task.kind != "regression":  # there it is the mse once more
-            parts.append(f"{plain(name)} {value:.4g}")
-    if record.timing.train_seconds is not None:
-        parts.append(f"{record.timing.train_seconds:.2f} s")
-    return ", ".join(parts)
+    def stop(self) -> None:
+        """Wait for the one that may be under way."""
+        self._stopped.set()
+        self._thread.join()
 
-
-def _header(config: Config, trials: Sequence[Trial]) -> list[str]:
-    from grader.host import environment
-
-    if not trials:
-        return [_rule("grader session starts"), "nothing has to be run", ""]
-    first, here = trials[0], environment.current()
-    lines = [
-        _rule("grader session starts"),
-        f"grader {__version__}, Python {platform.python_version()}, torch {here.torch}, "
-        f"torchvision {here.torchvision}",
-        f"device: {first.device} ({first.device.name}), {first.threads} threads; "
-        f"isolation: {first.isolation}",
-        f"root: {plain(str(config.root))}; leaderboard: {plain(str(config.leaderboard))}",
-    ]
-    if first.isolation.openings:
-        warning = f"isolation {first.isolation}: {first.isolation.openings}; run only what you trust"
-        lines.append(click.style(warning, fg="yellow"))
-    if config.plugins:
-        lines.append(f"plugins: {plain(', '.join(config.plugins))}")
-    tasks = {trial.task.name: trial for trial in trials}
-    for name, trial in tasks.items():
-        task = trial.task
-        counts = f"{task.train_samples} to train on, {task.test_samples} to be tested on"
-        lines.append(f"task: {name} ({counts}), budget {trial.budget}, metric {task.metric}")
-    submissions = {trial.submission.path for trial in trials}
-    lines.append(f"collected {_count(len(submissions), 'submission')}, {_count(len(trials), 'trial')}")
-    return [*lines, ""]
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'s' if number != 1 else ''}"
-
-
-def _rule(text: str) -> str:
-    width = min(shutil.get_terminal_size((80, 24)).columns, 100)
-    return f" {text} ".center(width, "=")
-
-
-def _ok_first(item: tuple[str, int]) -> tuple[bool, str]:
-    return item[0] != Status.OK, item[0]
-
-
-def _failure(record: Record, verbosity: int) -> list[str]:
-    phase = f" in {record.phase}" if record.phase else ""
-    lines = [f"{plain(record.node_id)}: {record.status}{phase}", f"    {plain(record.reason)}"]
-    if verbosity >= 1:
-        lines += [f"    {plain(line)}" for line in record.detail.splitlines()]
-    if verbosity >= 2 and record.output:
-        lines += ["    its output:", *(f"    | {plain(line)}" for line in record.output.splitlines()[-50:])]
-    return lines
-
-
-def _fraction(trial: Trial, point: CurvePoint | None) -> float:
-    if point is None:
-        return 0.0
-    budget = trial.budget
-    used = (
-        (point.seconds, budget.seconds),
-        (point.epoch, budget.epochs),
-        (point.steps, budget.steps),
-        (point.samples, budget.samples),
-    )
-    return min(1.0, max(value / limit for value, limit in used if limit))
-
-
-def _standing(trial: Trial, point: CurvePoint | None) -> str:
-    if point is None:
-        return f"budget {trial.budget}"
-    loss = f", loss {point.loss:.4g}" if point.loss is not None else ""
-    return f"epoch {point.epoch:.1f}{loss}, {point.seconds:.0f} s of {trial.budget}"
+    def _run(self) -> None:
+        try:
+            while not self._stopped.wait(self._shown.period):
+                self._shown.tick()
+        except OSError:  # nobody is there to look any more; the session's own thread will notice
+            return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 _LONGEST = 2000  # characters of a line of an error
 _LINES = 50
+_MARKS = {"…": "...", "–": "-"}  # noqa: RUF001 - the dash is what it is about
 
 WIDE = 200  # cells, where there is no terminal to fit into: a pipe, a log
 
@@ -22,11 +24,38 @@ leaderboard_option = click.option(
 
 
 def say(text: str, *, err: bool = False) -> None:
-    """Print, also where the locale is not UTF-8."""
+    """Print, also where the locale is not UTF-8; in colour only where somebody wants to see it."""
+    stream = sys.stderr if err else sys.stdout
+    click.echo(expressible(text, stream.encoding or "utf-8"), err=err, color=None if _colours() else False)
+
+
+def expressible(text: str, encoding: str) -> str:
+    """Return the text in what the encoding has; our own marks become ASCII, all else is written out."""
     from grader.contract.text import encodable
 
-    stream = sys.stderr if err else sys.stdout
-    click.echo(encodable(text, stream.encoding or "utf-8"), err=err)
+    if not encoding.lower().replace("-", "").startswith("utf"):
+        for mark, spelling in _MARKS.items():
+            text = text.replace(mark, spelling)
+    return encodable(text, encoding)
+
+
+def lively() -> bool:
+    """Whether stdout is a terminal that somebody watches, on which things may move."""
+    return sys.stdout.isatty() and not _dumb() and not _unwatched()
+
+
+def _colours() -> bool:
+    """See https://no-color.org; that the stream is a terminal is click's to see."""
+    return not (os.environ.get("NO_COLOR") or _dumb() or _unwatched())
+
+
+def _dumb() -> bool:
+    return os.environ.get("TERM", "").lower() in {"dumb", "unknown"}
+
+
+def _unwatched() -> bool:
+    """Whether this is a job of continuous integration: some have a terminal that goes into a log."""
+    return os.environ.get("CI", "").lower() not in {"", "0", "false"}
 
 
 def complain(text: str) -> None:

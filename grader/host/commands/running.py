@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +14,9 @@ from grader.host.commands import say, terminal_width
 if TYPE_CHECKING:
     import pluggy
 
+    from grader.host.changes import Ranks
+    from grader.host.console import Console
+    from grader.host.rank import Standings
     from grader.host.session import Session
 
 
@@ -71,6 +76,8 @@ def session_options(command: Any) -> Any:
 @click.option("--maxfail", "max_failures", type=int, help="Stop after that many failures.")
 @click.option("-v", "--verbose", count=True, help="Show tracebacks; twice, the submissions' output too.")
 @click.option("-q", "--quiet", is_flag=True, help="Show failures and the end only.")
+@click.option("--durations", type=click.IntRange(min=0), metavar="N", help="Show the N slowest; 0 is all.")
+@click.option("--log", metavar="FILE", help="Append what happens to a file, as JSON lines.")
 @click.pass_context
 def run(
     ctx: click.Context,
@@ -80,13 +87,17 @@ def run(
     dry_run: bool,
     verbose: int,
     quiet: bool,
+    durations: int | None,
+    log: str | None,
     **wishes: Any,
 ) -> None:
     """Train and score submissions, and bring the leaderboard up to date.
 
     PATHS are files, folders, or names of installed submissions; without any, the folder submissions/.
     """
+    from grader.host.changes import former
     from grader.host.console import Console
+    from grader.host.log import EventLog
     from grader.host.session import Session
     from grader.host.settings import make_config
 
@@ -99,12 +110,19 @@ def run(
         return
     console = Console(config.verbosity)
     manager.register(console, "console")
+    if log:
+        events = EventLog(Path(log))
+        manager.register(events, "log")
+        ctx.call_on_close(events.close)
     session = Session(config, manager)
+    before = former(config.leaderboard)
     try:
         session.run()
     finally:
         console.close()
-    _conclude(session, console, matrix=matrix)
+    if session.standings is not None and config.verbosity >= 0:
+        _show_tables(session, session.standings, before, matrix=matrix)
+    _conclude(session, console, durations)
     ctx.exit(_exit_code(session))
 
 
@@ -117,34 +135,34 @@ def _preview(session: Session) -> None:
         say(line)
 
 
-def _conclude(session: Session, console: Any, *, matrix: bool) -> None:
-    from grader.contract.text import plain
-
-    config = session.config
-    if session.standings is not None and config.verbosity >= 0:
-        _show_tables(session, matrix=matrix)
-        say(f"leaderboard: {plain(str(config.leaderboard / 'README.md'))}\n")
-    for problem in session.problems:
-        say(f"grader: warning: {problem}", err=True)
-    console.summary(session.records, interrupted=session.interrupted, stopped_early=session.stopped_early)
-    if session.interrupted:
-        say("interrupted: what had ended is kept; run it again, or choose the rest with -k", err=True)
-
-
-def _show_tables(session: Session, *, matrix: bool) -> None:
-    """The tables of the tracks that this session ran on."""
+def _show_tables(session: Session, standings: Standings, before: Ranks | None, *, matrix: bool) -> None:
+    """The tables of the tracks that this session ran on, and what changed."""
+    from grader.host import summary
     from grader.host.commands.results import show_matrices
-    from grader.host.reports.terminal import leaderboard_text
-    from grader.host.track import track
 
-    assert session.standings is not None
-    ours = {track(record) for record in session.records}
-    tables = [table for table in session.standings.tables if table.track in ours]
-    for table in tables:
-        say("\n" + leaderboard_text(table, terminal_width()))
+    tables = summary.of_these(session.records, standings)
+    for line in summary.tops(tables, session.records, terminal_width()):
+        say(line)
     if matrix:
         say("")
         show_matrices(tables)
+    for line in summary.written(session.config.leaderboard, before, standings):
+        say(line)
+
+
+def _conclude(session: Session, console: Console, slowest: int | None) -> None:
+    from grader.host import summary
+
+    watch = console.watch
+    for problem in session.problems:
+        say(f"grader: warning: {problem}", err=True)
+    seconds = time.monotonic() - console.started
+    how = {"interrupted": session.interrupted, "stopped_early": session.stopped_early}
+    for line in summary.ending(watch, console.verbosity, seconds, slowest=slowest, **how):
+        say(line)
+    if session.interrupted:
+        going_on = "run the same command again to go on: what is done is not redone"
+        say(f"interrupted: {watch.done} of {watch.total} done; {going_on}", err=True)
 
 
 def _exit_code(session: Session) -> int:

@@ -1,0 +1,132 @@
+"""The words for a session, a trial and an outcome that every way of showing them uses."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from typing import TYPE_CHECKING
+
+import click
+
+from grader import __version__
+from grader.contract.status import Status
+from grader.contract.text import plain
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from grader.contract.record import Record
+    from grader.contract.trial import Trial
+    from grader.host.config import Config
+    from grader.host.watch import Running
+
+_COLOURS = {Status.OK: "green", Status.HARNESS_ERROR: "magenta"}
+
+
+def header(config: Config, trials: Sequence[Trial], reused: Sequence[Record], slots: int) -> list[str]:
+    """What will run, and on what."""
+    from grader.host import environment
+
+    here = environment.current()
+    lines = [
+        rule("grader session starts"),
+        f"grader {__version__}, Python {platform.python_version()}, torch {here.torch}, "
+        f"torchvision {here.torchvision}",
+        *(_device(trials[0], slots) if trials else []),
+        f"root: {plain(str(config.root))}; leaderboard: {plain(str(config.leaderboard))}",
+    ]
+    if config.plugins:
+        lines.append(f"plugins: {plain(', '.join(config.plugins))}")
+    lines += _tasks(trials)
+    submissions = {trial.submission.path for trial in trials}
+    lines.append(f"collected {count(len(submissions), 'submission')}, {count(len(trials), 'trial')}")
+    if reused:
+        records = count(len(reused), "record")
+        lines.append(f"reusing {records} of earlier runs (--rerun to train again)")
+    return [*lines, ""]
+
+
+def _device(first: Trial, slots: int) -> list[str]:
+    lines = [
+        f"device: {first.device} ({first.device.name}), {count(slots, 'slot')} of "
+        f"{count(first.threads, 'thread')}; isolation: {first.isolation}"
+    ]
+    if first.isolation.openings:
+        warning = f"isolation {first.isolation}: {first.isolation.openings}; run only what you trust"
+        lines.append(click.style(warning, fg="yellow"))
+    return lines
+
+
+def _tasks(trials: Sequence[Trial]) -> list[str]:
+    lines = []
+    for name, trial in {trial.task.name: trial for trial in trials}.items():
+        task = trial.task
+        counts = f"{task.train_samples} to train on, {task.test_samples} to be tested on"
+        lines.append(f"task: {plain(name)} ({counts}), budget {trial.budget}, metric {plain(task.metric)}")
+    return lines
+
+
+def outcome(trial: Trial, record: Record) -> str:
+    """`submissions/mlp.py::digits[seed=0] ok  accuracy 97.22 %, loss 0.099, 1.21 s`."""
+    status = click.style(record.status, fg=_COLOURS.get(record.status, "red"))
+    said = scores(record) if record.status is Status.OK else plain(record.reason)
+    return f"{plain(trial.node_id)} {status}  {said}"
+
+
+def counter(done: int, total: int) -> str:
+    """`[ 12/200]`."""
+    return f"[{done:{len(str(total))}}/{total}]"
+
+
+def scores(record: Record) -> str:
+    """The record's metrics and training time in a few words."""
+    parts = []
+    for name, value in record.metrics.items():
+        if name == "accuracy":
+            parts.append(f"accuracy {100 * value:.2f} %")
+        elif name != "loss" or record.task.kind != "regression":  # there it is the mse once more
+            parts.append(f"{plain(name)} {value:.4g}")
+    if record.timing.train_seconds is not None:
+        parts.append(f"{record.timing.train_seconds:.2f} s")
+    return ", ".join(parts)
+
+
+def standing(running: Running, now: float) -> str:
+    """`train, epoch 2.3, loss 0.43, 31 s of 60s`: for a line about a trial that takes long."""
+    point = running.point
+    parts = [running.phase]
+    if point is not None:
+        parts.append(f"epoch {amount(point.epoch)}")
+        parts += [f"loss {point.loss:.4g}"] if point.loss is not None else []
+        parts += [f"accuracy {percent(point.accuracy)}"] if point.accuracy is not None else []
+    return ", ".join([*parts, f"{now - running.entered:.0f} s of {running.trial.budget}"])
+
+
+def amount(value: float) -> str:
+    """A number that may be anybody's claim, with one decimal where it is of a sane size."""
+    return f"{value:.1f}" if abs(value) < 1e5 else f"{value:.2g}"
+
+
+def percent(value: float) -> str:
+    """A fraction that may be anybody's claim."""
+    return f"{100 * value:.2f} %" if abs(value) < 10 else f"{100 * value:.2g} %"
+
+
+def clock(seconds: float) -> str:
+    """`0:08`, `12:05`, `1:02:05`, and in days from 100 hours on."""
+    whole = round(seconds)
+    minutes, hours = whole // 60, whole // 3600
+    if hours >= 100:
+        return f"{hours // 24} days"
+    return f"{hours}:{minutes % 60:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+
+
+def count(number: int, word: str) -> str:
+    """`1 trial`, `2 trials`."""
+    return f"{number} {word}{'s' if number != 1 else ''}"
+
+
+def rule(text: str) -> str:
+    """The text in the middle of a line."""
+    width = min(shutil.get_terminal_size((80, 24)).columns, 100)
+    return f" {text} ".center(width, "=")
