@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import signal
@@ -42,7 +43,8 @@ def grader(*arguments: str, cwd: Path, places: Path) -> subprocess.CompletedProc
 
 @pytest.fixture(scope="module")
 def usual(mixed: Path, places: Path) -> subprocess.CompletedProcess[str]:
-    return grader("run", "subs", "--budget", "3 steps", "--device", "cpu", cwd=mixed, places=places)
+    wishes = ("--budget", "3 steps", "--device", "cpu", "--durations", "2", "--log", "events.jsonl")
+    return grader("run", "subs", *wishes, cwd=mixed, places=places)
 
 
 def test_some_failed_is_exit_code_1(usual: subprocess.CompletedProcess[str]) -> None:
@@ -52,21 +54,51 @@ def test_some_failed_is_exit_code_1(usual: subprocess.CompletedProcess[str]) -> 
 
 def test_the_header_says_what_runs_on_what(usual: subprocess.CompletedProcess[str], mixed: Path) -> None:
     header = usual.stdout.split("\n\n")[0]
-    for word in ("torch 2.", "Python 3.", "device: cpu", "threads", f"root: {mixed}", "task: digits"):
+    for word in (
+        "torch 2.",
+        "Python 3.",
+        "device: cpu",
+        "slot of 1 thread;",
+        f"root: {mixed}",
+        "task: digits",
+    ):
         assert word in header
     for word in ("budget 3 steps", "1438 to train on", "collected 4 submissions, 4 trials"):
         assert word in header
 
 
-def test_on_a_pipe_each_trial_is_one_line_with_its_node_id(usual: subprocess.CompletedProcess[str]) -> None:
-    lines = [line for line in usual.stdout.splitlines() if line.startswith("subs/")]
-    starts = [line.partition("  ")[0] for line in lines[:4]]
-    assert starts == [
-        f"subs/{name}.py::digits[seed=0] {status}"
-        for name, status in zip("abcd", ("ok", "crashed", "crashed", "ok"), strict=True)
+def test_on_a_pipe_each_trial_is_one_line_with_its_number_and_node_id(
+    usual: subprocess.CompletedProcess[str],
+) -> None:
+    lines = [line for line in usual.stdout.splitlines() if line.startswith("[")]
+    assert [line.partition("  ")[0] for line in lines] == [
+        f"[{number}/4] subs/{name}.py::digits[seed=0] {status}"
+        for number, name, status in zip(range(1, 5), "abcd", ("ok", "crashed", "crashed", "ok"), strict=True)
     ]
     assert "accuracy" in lines[0]
     assert "\x1b" not in usual.stdout
+    assert "\r" not in usual.stdout
+
+
+def test_the_slowest_are_listed_where_they_are_asked_for(usual: subprocess.CompletedProcess[str]) -> None:
+    _, _, slowest = usual.stdout.partition(" slowest 2 trials ")
+    times = [float(line.split()[0]) for line in slowest.splitlines()[1:3]]
+    assert times == sorted(times, reverse=True)
+    assert re.search(r"load \d+\.\d\d, train \d+\.\d\d", slowest)
+
+
+def test_the_log_tells_programs_the_whole_session(
+    usual: subprocess.CompletedProcess[str], mixed: Path
+) -> None:
+    lines = [json.loads(line) for line in (mixed / "events.jsonl").read_text(encoding="utf-8").splitlines()]
+    events = [line["event"] for line in lines if line["event"] != "progress"]
+    assert events == ["session_start", *["trial_start", "trial_finish"] * 4, "session_finish"]
+    assert {line["phase"] for line in lines if line["event"] == "progress"} >= {"load"}
+    ended = [line for line in lines if line["event"] == "trial_finish"]
+    assert [line["status"] for line in ended] == ["ok", "crashed", "crashed", "ok"]
+    assert ended[0]["timing"]["train_seconds"] > 0
+    assert lines[-1]["counts"] == {"crashed": 2, "ok": 2}
+    assert not lines[-1]["interrupted"]
 
 
 def test_the_summary_repeats_the_failures_and_counts(usual: subprocess.CompletedProcess[str]) -> None:
@@ -80,6 +112,7 @@ def test_the_summary_repeats_the_failures_and_counts(usual: subprocess.Completed
 def test_the_table_and_its_file_are_shown(usual: subprocess.CompletedProcess[str], mixed: Path) -> None:
     assert "digits, 3 steps, cpu" in usual.stdout
     assert str(mixed / "leaderboard" / "README.md") in usual.stdout
+    assert "since the last leaderboard" not in usual.stdout  # it is the first
     assert (mixed / "leaderboard" / "README.md").is_file()
 
 
@@ -95,17 +128,18 @@ def test_maxfail_counts_and_quiet_shows_failures_only(mixed: Path, places: Path)
     arguments = ("run", "subs", "--maxfail", "2", "-q", "--rerun", "--budget", "3 steps")
     result = grader(*arguments, cwd=mixed, places=places)
     lines = result.stdout.splitlines()
-    assert (result.returncode, lines[0].partition("  ")[0]) == (1, "subs/b.py::digits[seed=0] crashed")
+    assert (result.returncode, lines[0].partition("  ")[0]) == (1, "[2/4] subs/b.py::digits[seed=0] crashed")
     assert "1 ok, 2 crashed, stopped early" in lines[-1]
     assert "root:" not in result.stdout
 
 
-def test_k_selects_and_all_well_is_exit_code_0(mixed: Path, places: Path) -> None:
+def test_k_selects_and_all_well_is_exit_code_0(usual: object, mixed: Path, places: Path) -> None:
     arguments = ("run", "subs", "-k", "d.py and not c.py", "--budget", "3 steps", "--seeds", "3,")
     result = grader(*arguments, cwd=mixed, places=places)
     assert result.returncode == 0
     assert "subs/d.py::digits[seed=3] ok" in result.stdout
     assert "1 ok in" in result.stdout
+    assert "since the last leaderboard" in result.stdout
 
 
 # --- what cannot run ---
@@ -125,6 +159,13 @@ def test_k_selects_and_all_well_is_exit_code_0(mixed: Path, places: Path) -> Non
         (["run", "subs", "--device", "gpu"], 4, "did you mean cuda?"),
         (["run", "subs", "--bogus"], 4, "--bogus"),
         (["run", "subs", "--seeds", "x"], 4, "'x' is no whole number"),
+        (["run", "subs", "--durations", "-1"], 4, "--durations"),
+        (
+            ["run", "subs", "--log", "no/such/folder.jsonl"],
+            4,
+            "--log: cannot write no/such/folder.jsonl: No such",
+        ),
+        (["run", "subs", "--log", "subs"], 4, "--log: cannot write subs: Is a directory"),
         (["frobnicate"], 4, "frobnicate"),
         (["show", "nobody"], 4, "nobody"),
         (["-p", "not_there", "tasks"], 4, "not_there"),
@@ -247,7 +288,8 @@ def test_ctrl_c_keeps_what_ended_and_leaves_nobody(slow: Path, places: Path) -> 
         out, err = process.communicate(timeout=30)
     assert process.returncode == 2
     assert "1 ok, interrupted in" in out
-    assert err == "interrupted: what had ended is kept; run it again, or choose the rest with -k\n"
+    going_on = "run the same command again to go on: what is done is not redone"
+    assert err == f"interrupted: 1 of 3 done; {going_on}\n"
     assert gone([each.pid for each in started], seconds=2)
     records, problems = Store(slow / "leaderboard").read()
     assert ([record.submission.name for record in records], problems) == (["a"], [])

@@ -143,7 +143,8 @@ Ran = subprocess.CompletedProcess[str]
 @pytest.fixture(scope="module")
 def ran(root: Path, places: Path) -> Ran:
     """The one run of everything."""
-    return command("run", "subs", "--budget", "2 steps", "--device", "cpu", "-vv", cwd=root, places=places)
+    wishes = ("--budget", "2 steps", "--device", "cpu", "-vv", "--durations", "0", "--log", "log.jsonl")
+    return command("run", "subs", *wishes, cwd=root, places=places)
 
 
 @pytest.fixture(scope="module")
@@ -187,6 +188,14 @@ def test_the_rows_whose_events_were_forged_are_violations(records: Sequence[Reco
         assert "sent something that is no event" in reasons[name][1]
     assert reasons["forged_failure"][0] is Status.CRASHED
     assert len(reasons["forged_failure"][1]) < 1000
+
+
+def test_what_a_run_logs_is_harmless_and_whole(ran: Ran, root: Path, records: Sequence[Record]) -> None:
+    text = (root / "log.jsonl").read_text(encoding="utf-8")
+    assert harmful(text) == []
+    lines = [json.loads(line) for line in text.splitlines()]
+    ended = {line["node_id"] for line in lines if line["event"] == "trial_finish"}
+    assert ended == {record.node_id for record in records}
 
 
 @pytest.mark.parametrize(

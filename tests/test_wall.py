@@ -136,6 +136,11 @@ class TestImportBudget:
     def test_the_host_imports_no_torch(self, module: str) -> None:
         assert not loaded(f"import grader.host.{module}") & {*HEAVY}
 
+    def test_what_draws_is_imported_only_where_it_is_drawn_on(self) -> None:
+        modules = ("changes", "console", "log", "summary")
+        seen = loaded("".join(f"import grader.host.{module}\n" for module in modules))
+        assert not seen & {*HEAVY, "rich", "tabulate"}
+
     def test_grader_leaderboard_imports_no_torch(self, tmp_path: Path) -> None:
         store = Store(tmp_path)
         for record in factories.board(20):

@@ -60,7 +60,7 @@ def former(directory: Path) -> Ranks | None:
     try:
         data = (directory / "leaderboard.json").read_bytes()
         return ranks(msgspec.json.decode(data, type=_Leaderboard))
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None  # whatever it is, the next one replaces it; nobody was harmed
 
 
