@@ -162,6 +162,18 @@ def test_before_the_first_has_ended_the_budget_tells_what_is_left(clock: Clock) 
     assert counted.left() == pytest.approx(45)
 
 
+def test_what_a_submission_took_with_other_seeds_tells_how_long_it_will(clock: Clock) -> None:
+    trials = [factories.trial(name, seed=seed, budget="3 epochs") for name in "ab" for seed in (0, 1)]
+    reused = [factories.record("b", timing=Timing(load_seconds=1, train_seconds=20, predict_seconds=2))]
+    watch = Watch(trials, reused, clock=clock)
+    watch.begin(trials[0])
+    watch.move(trials[0], Phase.TRAIN, None)
+    assert watch.left() is None
+    clock.now += 5
+    end(watch, trials[0])
+    assert watch.left() == pytest.approx(5 + 2 * 23)
+
+
 def test_the_start_of_a_server_is_no_part_of_what_a_trial_takes(clock: Clock) -> None:
     watch = Watch([factories.trial(name, budget="3 epochs") for name in "ab"], clock=clock)
     watch.begin(watch.trials[0])

@@ -12,6 +12,7 @@ from grader.contract.status import Status
 from grader.contract.text import one_line, plain
 from grader.host.changes import changes, ranks, told
 from grader.host.commands import terminal_width
+from grader.host.history import wall_seconds
 from grader.host.lines import count, rule
 
 if TYPE_CHECKING:
@@ -128,13 +129,14 @@ def _details(record: Record, verbosity: int) -> Iterator[str]:
 
 def durations(records: Sequence[Record], most: int) -> Iterator[str]:
     """The trials that took longest to load, train and predict; all of them for 0."""
-    timed = sorted(records, key=_seconds, reverse=True)
+    timed = sorted(records, key=wall_seconds, reverse=True)
     shown = timed[:most] if most else timed
     if shown:
         yield rule(f"slowest {count(len(shown), 'trial')}")
     for record in shown:
         parts = (f"{name} {value:.2f}" for name, value in _phases(record) if value is not None)
-        yield f"{_seconds(record):8.2f} s  {plain(record.node_id)}  ({', '.join(parts) or 'did not start'})"
+        told = ", ".join(parts) or "did not start"
+        yield f"{wall_seconds(record):8.2f} s  {plain(record.node_id)}  ({told})"
 
 
 def _phases(record: Record) -> list[tuple[str, float | None]]:
@@ -144,10 +146,6 @@ def _phases(record: Record) -> list[tuple[str, float | None]]:
         ("train", timing.train_seconds),
         ("predict", timing.predict_seconds),
     ]
-
-
-def _seconds(record: Record) -> float:
-    return sum(value for _, value in _phases(record) if value is not None)
 
 
 def _ok_first(item: tuple[str, int]) -> tuple[bool, str]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from grader.contract.status import Phase, Status
+from grader.host.history import wall_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from grader.contract.trial import Trial
 
 WAITING = "waiting"  # no phase yet
+_ANYBODY = ""  # in the place of a submission's name
 _LEAST = 0.01  # of a budget: from less, nothing is foretold
 
 
@@ -83,10 +85,12 @@ class Watch:
         self.clock = clock
         self._lock = threading.Lock()
         self._running: dict[tuple[str, str], Running] = {}
-        self._waiting = Counter(trial.task.name for trial in trials)
-        self._ended = Counter[str]()  # trials, by task
-        self._took: defaultdict[str, float] = defaultdict(float)  # seconds, by task
-        self._tasks, self._seeds = len(self._waiting), len({trial.seed for trial in trials})
+        self._waiting = Counter(_whose(trial) for trial in trials)
+        self._took: dict[tuple[str, str], tuple[float, int]] = {}  # seconds of how many trials, by whose
+        for record in reused:
+            self._add((record.task.name, record.submission.name), wall_seconds(record))
+        self._tasks = len({trial.task.name for trial in trials})
+        self._seeds = len({trial.seed for trial in trials})
         self._budgets = {trial.task.name: trial.budget.seconds for trial in trials}
 
     @property
@@ -118,7 +122,7 @@ class Watch:
         now = self.clock()
         with self._lock:
             self._running[_key(trial)] = Running(trial, started=now, entered=now, spoken=now)
-            self._waiting[trial.task.name] -= 1
+            self._waiting[_whose(trial)] -= 1
 
     def move(self, trial: Trial, phase: str, point: CurvePoint | None) -> None:
         """Keep the latest word of a trial, and do nothing else: words come by the thousand."""
@@ -135,14 +139,14 @@ class Watch:
 
     def end(self, trial: Trial, record: Record) -> None:
         """A trial ended."""
-        name = trial.task.name
         with self._lock:
             running = self._running.pop(_key(trial), None)
             self.records.append(record)
             self.failed += record.status is not Status.OK
             if running is not None:
-                self._ended[name] += 1
-                self._took[name] += self.clock() - running.started
+                took = self.clock() - running.started
+                for whose in (_whose(trial), (trial.task.name, _ANYBODY)):
+                    self._add(whose, took)
 
     def left(self) -> float | None:
         """Seconds until all have ended, about; None while nothing tells how long one takes."""
@@ -150,25 +154,39 @@ class Watch:
         with self._lock:
             running = list(self._running.values())
             waiting = +self._waiting
+        ahead = [(self._rest(each, now), 1) for each in running]
+        ahead += [(self._usual(whose), number) for whose, number in waiting.items()]
         work = 0.0
-        for each in running:
-            usual, left = self._usual(each.trial.task.name), each.left(now)
-            if usual is None and left is None:
+        for seconds, number in ahead:
+            if seconds is None:
                 return None
-            work += left or 0.0 if usual is None else max(left or 0.0, usual - (now - each.started))
-        for name, number in waiting.items():
-            usual = self._usual(name)
-            if usual is None:
-                return None
-            work += number * usual
+            work += number * seconds
         return work / min(self.slots, max(1, len(running) + waiting.total()))
 
-    def _usual(self, task: str) -> float | None:
-        """Seconds that a trial of the task takes: as those before it, else as its budget says."""
-        if self._ended[task]:
-            return self._took[task] / self._ended[task]
-        return self._budgets.get(task)
+    def _rest(self, running: Running, now: float) -> float | None:
+        """Seconds that a running trial still takes: its budget's, and those it usually takes beside."""
+        usual, left = self._usual(_whose(running.trial)), running.left(now)
+        if usual is None:
+            return left
+        return max(left or 0.0, usual - (now - running.started))
+
+    def _usual(self, whose: tuple[str, str]) -> float | None:
+        """Seconds that such a trial takes: as others of its submission, else of its task, else its budget."""
+        task, _ = whose
+        for known in (whose, (task, _ANYBODY)):
+            if known in self._took:
+                seconds, trials = self._took[known]
+                return seconds / trials
+        return self._budgets[task]
+
+    def _add(self, whose: tuple[str, str], seconds: float) -> None:
+        known, trials = self._took.get(whose, (0.0, 0))
+        self._took[whose] = known + seconds, trials + 1
 
 
 def _key(trial: Trial) -> tuple[str, str]:
     return trial.submission.name, trial.node_id
+
+
+def _whose(trial: Trial) -> tuple[str, str]:
+    return trial.task.name, trial.submission.name
