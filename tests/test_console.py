@@ -587,7 +587,7 @@ def test_a_session_with_nothing_left_to_run_says_what_is_reused(
     console.close()
     lines = said()
     assert "reusing 12 records of earlier runs (--rerun to train again)" in lines
-    assert "collected 0 submissions, 0 trials" in lines
+    assert "collected 1 submission, 12 trials" in lines
     (last,) = summary.ending(console.watch, 0, 0.5)
     assert "nothing ran, 12 reused in 0.5 s" in last
 
@@ -600,7 +600,7 @@ def test_seeds_that_failed_alike_are_told_together() -> None:
     other = factories.failed("a", seed=7, status=Status.TIMEOUT, reason="killed")
     lines = list(summary.failures([*alike, factories.record("b"), other]))
     assert lines[1:] == [
-        "submissions/a.py::digits[seed=0] and 4 more seeds (1, 2, 3, 4): crashed in train",
+        "submissions/a.py::digits[seed=0] and seeds 1, 2, 3, 4: crashed in train",
         f"    {REASON}",
         "submissions/a.py::digits[seed=7]: timeout in train",
         "    killed",
@@ -614,9 +614,7 @@ def test_hundreds_of_failures_take_a_line_each(monkeypatch: pytest.MonkeyPatch) 
     lines = list(summary.failures(many))
     assert len(lines) == 301
     assert max(map(len, lines)) == 100
-    assert lines[1].startswith(
-        "submissions/s0.py::digits[seed=0] and 2 more seeds (1, 2): crashed in train: Val"
-    )
+    assert lines[1].startswith("submissions/s0.py::digits[seed=0] and seeds 1, 2: crashed in train: Val")
 
 
 def test_a_long_table_is_cut_to_its_top_and_to_what_ran(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -247,15 +247,16 @@ def test_a_terminal_gets_no_sequences_but_ours(ran: Ran, root: Path, places: Pat
         f"subs/{name}"
         for name in ("raises.py", "title.py", "two\nlines.py", "\x1b]0;title\x07.py", "layers.py")
     ]
-    arguments = ["run", *paths, "--budget", "2 steps", "--device", "cpu", "-vv"]
+    arguments = ["run", *paths, "--budget", "2 steps", "--device", "cpu", "-vv", "--rerun"]
+    watched = environment(places) | {"TERM": "xterm-256color", "CI": ""}
     ours, theirs = pty.openpty()
     with subprocess.Popen(
-        [sys.executable, "-m", "grader", *arguments],
-        cwd=root, env=environment(places) | {"TERM": "xterm-256color"}, stdout=theirs, stderr=theirs,
-    ):  # fmt: skip
+        [sys.executable, "-m", "grader", *arguments], cwd=root, env=watched, stdout=theirs, stderr=theirs
+    ):
         os.close(theirs)
         text = _all(ours).decode()
     assert "raises.py" in text
+    assert "\x1b[?25l" in text  # bars were drawn
     assert "\x1b[5;47m" not in text
     text = re.sub(r"\x1b\[(\?25[lh]|[0-9;]*m|2K|1A|0?K)", "", text).replace("\r", "")  # rich's, and colours
     assert harmful(text) == []

@@ -38,8 +38,9 @@ def header(config: Config, trials: Sequence[Trial], reused: Sequence[Record], sl
     if config.plugins:
         lines.append(f"plugins: {plain(', '.join(config.plugins))}")
     lines += _tasks(trials)
-    submissions = {trial.submission.path for trial in trials}
-    lines.append(f"collected {count(len(submissions), 'submission')}, {count(len(trials), 'trial')}")
+    submissions = {each.submission.display for each in trials} | {each.submission.path for each in reused}
+    total = len(trials) + len(reused)
+    lines.append(f"collected {count(len(submissions), 'submission')}, {count(total, 'trial')}")
     if reused:
         records = count(len(reused), "record")
         lines.append(f"reusing {records} of earlier runs (--rerun to train again)")

@@ -114,8 +114,8 @@ def failures(records: Sequence[Record], verbosity: int = 0) -> Iterator[str]:
 def _what(group: Sequence[Record]) -> str:
     first, *others = group
     phase = f" in {first.phase}" if first.phase else ""
-    seeds = ", ".join(str(record.seed) for record in others)
-    more = f" and {count(len(others), 'more seed')} ({one_line(seeds, 60)})" if others else ""
+    seeds = one_line(", ".join(str(record.seed) for record in others), 60)
+    more = f" and seed{'s' if len(others) > 1 else ''} {seeds}" if others else ""
     return f"{plain(first.node_id)}{more}: {first.status}{phase}"
 
 
