@@ -621,11 +621,12 @@ def test_a_long_table_is_cut_to_its_top_and_to_what_ran(monkeypatch: pytest.Monk
     board = [factories.record(f"row-{n:03}", correct=500 - n) for n in range(200)]
     other = factories.record("elsewhere", budget="9 epochs")
     ran = factories.record("row-150", correct=350)
-    shown = "\n".join(summary.tops(standings([*board, other]), [ran], 120))
+    tables = summary.of_these([ran], standings([*board, other]))
+    shown = "\n".join(summary.tops(tables, [ran], 120))
     assert re.findall(r"row-\d+", shown) == [*(f"row-{n:03}" for n in range(10)), "row-150"]
     assert shown.endswith("… and 189 more: see README.md")
     assert "elsewhere" not in shown
-    few = "\n".join(summary.tops(standings(board[:12]), [board[0]], 120))
+    few = "\n".join(summary.tops(standings(board[:12]).tables, [ran], 120))
     assert few.count("row-") == 12
     assert "more" not in few
 
