@@ -22,6 +22,15 @@ def pytest_configure() -> None:
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 
+_LONGEST = ("test_attacks", "test_kills", "test_seeds", "test_many", "test_loader")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that take longest come first, so that no process is left alone with one at the end."""
+    places = {name: at for at, name in enumerate(_LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, len(places)))
+
+
 @pytest.fixture(scope="session")
 def fashion_mnist_dir() -> Path:
     """The folder with the real Fashion-MNIST: GRADER_TEST_DATA, else ../shared/data. Never skipped."""

@@ -14,9 +14,8 @@ from sessions import GOOD, loop, write
 from grader.host import device
 
 KILLS = 100
-CLASS = {f"subs/ok_{n}.py": GOOD + f"\n# {n}\n" for n in range(9)}
-CLASS |= {f"subs/crashed_{n}.py": loop(f"raise ValueError({n})") for n in range(2)}
-CLASS |= {"subs/timeout_1.py": loop("import time\ntime.sleep(600)")}
+CLASS = {f"subs/ok_{n}.py": GOOD + f"\n# {n}\n" for n in range(6)}
+CLASS |= {"subs/crashed_1.py": loop("raise ValueError"), "subs/timeout_1.py": loop("while True: pass")}
 
 
 @pytest.fixture(scope="module")
