@@ -18,8 +18,8 @@ pytest.register_assert_rewrite("executor_contract")
 
 
 def pytest_configure() -> None:
-    """Before torch is imported: its threads would spin while they wait, and starve the tests beside them."""
-    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
+    """Before torch is imported: several threads would wait for each other on cores that are taken."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 _LONGEST = ("test_attacks", "test_kills", "test_seeds", "test_many", "test_loader")

@@ -16,6 +16,7 @@ from grader.contract.record import Record
 from grader.contract.status import Status
 from grader.contract.trial import Trial
 from grader.host import device
+from grader.host.history import History
 from grader.host.session import Session
 from grader.host.settings import make_config
 from grader.host.store import Store
@@ -56,6 +57,15 @@ def run(root: Path, places: Path, **wishes: Any) -> tuple[list[Record], Started]
         manager, started = harness_manager(), Started()
         manager.register(started)
         return Session(config, manager).run(), started
+
+
+def planned(root: Path, places: Path, **wishes: Any) -> tuple[list[str], list[str]]:
+    """The names that a session would run, and those whose records it would reuse."""
+    with at_home(root, places):
+        config = make_config(**({"paths": ["subs"], "budget": "2 epochs", "device": "cpu"} | wishes))
+        steps, _ = Session(config, harness_manager()).preview()
+    names = [(step.trial.submission.name, step.done) for step in steps]
+    return [name for name, done in names if done is None], [name for name, done in names if done]
 
 
 @pytest.fixture(scope="module")
@@ -139,17 +149,18 @@ class TestNothingTwice:
 
     def test_a_change_to_one_file_runs_that_one_alone(self, home: Path, places: Path) -> None:
         write(home, {"subs/b.py": GOOD + "\n# better\n"})
-        assert run(home, places)[1].names == ["b", "bad"]
+        assert planned(home, places) == (["b", "bad"], ["a"])
         write(home, {"subs/b.py": GOOD})
-        assert run(home, places)[1].names == ["bad"], "as it was before, it is known"
+        assert planned(home, places) == (["bad"], ["a", "b"]), "as it was before, it is known"
 
     def test_more_seeds_run_the_new_ones_alone(self, home: Path, places: Path) -> None:
-        _, started = run(home, places, seeds=2, keyword="not bad")
-        assert (started.names, started.reused) == (["a", "b"], ["a", "b"])
+        assert planned(home, places, seeds=2, keyword="not bad") == (["a", "b"], ["a", "b"])
 
     def test_rerun_runs_all(self, home: Path, places: Path) -> None:
-        _, started = run(home, places, rerun=True, keyword="a and not bad")
-        assert (started.names, started.reused) == (["a"], [])
+        assert planned(home, places, rerun=True) == (["a", "b", "bad"], [])
+
+    def test_last_failed_runs_what_failed(self, home: Path, places: Path) -> None:
+        assert planned(home, places, last_failed=True) == (["bad"], [])
 
     def test_where_all_is_done_no_executor_is_made(self, home: Path, places: Path) -> None:
         records, started = run(home, places, keyword="not bad", executor="there is none")
@@ -165,10 +176,6 @@ class TestNothingTwice:
         with at_home(home, places):
             done = _python(code)
         assert done.splitlines()[-1] == "0 []"
-
-    def test_last_failed_runs_what_failed(self, home: Path, places: Path) -> None:
-        _, started = run(home, places, last_failed=True)
-        assert (started.names, started.reused) == (["bad"], [])
 
     def test_failed_first(self, home: Path, places: Path) -> None:
         _, started = run(home, places, failed_first=True, rerun=True)
@@ -189,12 +196,13 @@ class TestNothingTwice:
 
 
 @TWO
-def test_the_longest_starts_first(tmp_path: Path, places: Path) -> None:
-    naps = {f"subs/nap{n}.py": loop(f"import time\ntime.sleep({n / 10})") for n in (1, 9, 4)}
-    write(tmp_path, naps)
-    run(tmp_path, places, budget="1 steps")
-    _, started = run(tmp_path, places, budget="1 steps", rerun=True, slots=2)
-    assert started.names == ["nap9", "nap4", "nap1"]
+def test_the_longest_starts_first(tmp_path: Path, places: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = {"a": 1.0, "b": None, "c": 3.0, "d": 2.0}
+    monkeypatch.setattr(History, "estimate", lambda self, trial: seconds[trial.submission.name])
+    write(tmp_path, {f"subs/{name}.py": GOOD for name in seconds})
+    records, started = run(tmp_path, places, budget="1 steps", slots=2)
+    assert started.names == ["b", "c", "d", "a"]
+    assert [record.submission.name for record in records] == ["a", "b", "c", "d"]
 
 
 def _python(code: str) -> str:

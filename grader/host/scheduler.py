@@ -26,13 +26,15 @@ class Scheduler:
     """Runs trials in the order given, as many at once as there are slots.
 
     `ended(trial, future, alongside)` is called for each, with how many others ran beside it at most, and
-    returns whether to go on starting more. Hooks are called in the thread that calls `run`.
+    returns whether to go on starting more. With `ahead` the next one is started before: scoring and storing
+    take a few milliseconds in which no slot need be idle. Hooks are called in the thread that calls `run`.
     """
 
-    def __init__(self, manager: pluggy.PluginManager, ended: Ended) -> None:
+    def __init__(self, manager: pluggy.PluginManager, ended: Ended, *, ahead: bool) -> None:
         self._hook = manager.hook
         self._ended = ended
-        self._inbox: queue.SimpleQueue[Callable[[], bool | None]] = queue.SimpleQueue()
+        self._ahead = ahead
+        self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._alongside: dict[int, int] = {}  # by the number of the trial that runs
 
     def listen(self, trial: Trial, phase: str, point: CurvePoint | None) -> None:
@@ -43,32 +45,36 @@ class Scheduler:
 
         self._inbox.put(tell)
 
-    def run(self, trials: Sequence[Trial], data: Mapping[str, TaskData], executor: Executor) -> bool:
-        """Run all; return whether none was left out."""
+    def run(self, trials: Sequence[Trial], data: Mapping[str, TaskData], executor: Executor) -> None:
+        """Run all, or those that come before `ended` said no."""
         waiting = iter(enumerate(trials))
-        for number, trial in itertools.islice(waiting, executor.slots):
-            self._start(number, trial, data[trial.task.name], executor)
-        going_on = True
-        while self._alongside:
-            answer = self._inbox.get()()
-            if answer is None:  # no trial has ended
-                continue
-            going_on = going_on and answer
-            for number, trial in itertools.islice(waiting, 1 if going_on else 0):
-                self._start(number, trial, data[trial.task.name], executor)
-        return next(waiting, None) is None
 
-    def _start(self, number: int, trial: Trial, data: TaskData, executor: Executor) -> None:
+        def start(most: int) -> None:
+            for number, trial in itertools.islice(waiting, most):
+                self._start(number, trial, data[trial.task.name], executor, start)
+
+        start(executor.slots)
+        while self._alongside:
+            self._inbox.get()()
+
+    def _start(
+        self, number: int, trial: Trial, data: TaskData, executor: Executor, start: Callable[[int], None]
+    ) -> None:
         self._hook.grader_trial_start(trial=trial)
         problem = _problem(trial)
         future = _settled(_refused(trial, problem)) if problem else executor.submit(trial, data)
         self._alongside[number] = 0
         for each in self._alongside:
             self._alongside[each] = max(self._alongside[each], len(self._alongside) - 1)
-        future.add_done_callback(lambda done: self._inbox.put(lambda: self._end(number, trial, done)))
 
-    def _end(self, number: int, trial: Trial, future: Future[Attempt]) -> bool:
-        return self._ended(trial, future, self._alongside.pop(number))
+        def end() -> None:
+            alongside = self._alongside.pop(number)
+            if self._ahead:
+                start(1)
+            if self._ended(trial, future, alongside) and not self._ahead:
+                start(1)
+
+        future.add_done_callback(lambda _: self._inbox.put(end))
 
 
 def _problem(trial: Trial) -> str:

@@ -135,7 +135,7 @@ class Session:
         """Run the trials, and handle in this thread what they tell."""
         from grader.host.scheduler import Scheduler
 
-        scheduler = Scheduler(self.manager, self._ended)
+        scheduler = Scheduler(self.manager, self._ended, ahead=self.config.max_failures is None)
         executor = stack.enter_context(closing(self._executor(scheduler, todo)))
         for name in dict.fromkeys(trial.task.name for trial in todo):
             self._open(self._definitions[name], stack)  # while the executor starts

@@ -22,6 +22,7 @@ INTERVAL = 0.05  # seconds between two looks
 _COSTS_AT_MOST = 0.2  # of the time, where a look takes long: thousands of files
 _MAPS_EACH = 10  # looks at a process's maps, which take the kernel a millisecond to write
 _LONGEST = 3000  # characters of a path: beyond 4,095 nobody could look
+_LISTED = Path("/proc/thread-self/children")
 _PER_FILE = 4096  # bytes that any file takes at least: its place on the disk, and in the host's time
 
 
@@ -53,7 +54,7 @@ class Watchdog:
         pids = [pid]
         with contextlib.suppress(OSError, ValueError, psutil.Error):  # it has ended meanwhile
             if self._family:
-                pids += [child.pid for child in psutil.Process(pid).children(recursive=True)]
+                pids = _family(pid)
             self._look_at_processes(pids, start)
         self._look_at_scratch(pids)
         self._looks += 1
@@ -97,6 +98,18 @@ class Watchdog:
                 Status.VIOLATION, "it maps a file that it has removed and closed, whose size nobody can see"
             )
         return sum(sizes.values())
+
+
+def _family(pid: int) -> list[int]:
+    """The process and all beneath it, by what the kernel lists: psutil reads every process there is."""
+    if not _LISTED.exists():  # a kernel without CONFIG_PROC_CHILDREN
+        return [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
+    found = [pid]
+    for each in found:
+        for task in Path(f"/proc/{each}/task").iterdir():
+            with contextlib.suppress(OSError):  # ended meanwhile
+                found += map(int, (task / "children").read_text().split())
+    return found
 
 
 def _mapped(pid: int, folder: str) -> set[int]:
