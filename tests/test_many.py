@@ -103,7 +103,7 @@ class TestSlots:
 
         assert [len(each.split()) for each in cores(beside)] == [2, 2], "the word and one core"
         assert cores(beside)[0] != cores(beside)[1], "they ran at once, so in two slots"
-        assert cores(alone)[0] == cores(alone)[1]
+        assert all(len(each.split()) > 2 for each in cores(alone)), "one slot has them all"
 
     def test_how_many_ran_beside_is_recorded(self, beside: list[Record], alone: list[Record]) -> None:
         assert {record.alongside for record in alone} == {0}

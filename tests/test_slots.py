@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from grader.contract.errors import UsageError
 from grader.contract.trial import Device
 from grader.host import device as devices
 from grader.host import slots as slots_module
-from grader.host.slots import slots
+from grader.host.slots import pinned, slots
 
 CPU = [Device(kind="cpu", name="A Processor")]
 GPUS = [Device(kind="cuda", index=at, name="A GPU") for at in range(3)]
@@ -26,58 +27,88 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(slots_module, "_siblings", lambda core: f"{core % 4},{core % 4 + 4}")
 
 
-def cores(wish: int | str | None, found: Sequence[Device] = CPU, threads: int = 1) -> list[tuple[int, ...]]:
-    return [slot.cores for slot in slots(wish, found, threads)]
+def number(wish: int | str | None, threads: int = 1) -> int:
+    return len(slots(wish, CPU, threads))
 
 
 @pytest.mark.usefixtures("machine")
-class TestOnCores:
+class TestHowMany:
     def test_without_a_wish_there_is_one(self) -> None:
-        assert cores(None) == [(0,)]
+        assert number(None) == 1
 
-    def test_auto_takes_each_physical_core_once(self) -> None:
-        assert cores("auto") == [(0,), (1,), (2,), (3,)]
-
-    def test_auto_with_threads_shares_the_cores_out(self) -> None:
-        assert cores("auto", threads=2) == [(0, 1), (2, 3)]
-        assert cores("auto", threads=3) == [(0, 1, 2)]
-
-    def test_auto_is_one_slot_where_the_threads_take_more_than_the_physical_cores(self) -> None:
-        assert cores("auto", threads=6) == [(0, 1, 2, 3, 4, 5)]
+    @pytest.mark.parametrize(("threads", "wanted"), [(1, 4), (2, 2), (3, 1), (4, 1), (6, 1)])
+    def test_auto_takes_each_physical_core_once(self, threads: int, wanted: int) -> None:
+        assert number("auto", threads) == wanted
 
     def test_a_number_may_use_the_second_hardware_threads(self) -> None:
-        assert cores(6) == [(0,), (1,), (2,), (3,), (4,), (5,)]
-
-    def test_no_core_is_in_two_slots(self) -> None:
-        taken = [core for some in cores(4, threads=2) for core in some]
-        assert len(set(taken)) == len(taken) == 8
+        assert (number(6), number(8), number(4, threads=2)) == (6, 8, 4)
 
     @pytest.mark.parametrize(("wish", "threads", "most"), [(9, 1, 8), (5, 2, 4), (3, 4, 2)])
     def test_more_than_there_are_is_one_line(self, wish: int, threads: int, most: int) -> None:
         with pytest.raises(UsageError, match=rf"-n {wish}: .* process may use 8; at most -n {most}$"):
             slots(wish, CPU, threads)
 
-
-@pytest.mark.usefixtures("machine")
-class TestOnGpus:
     @pytest.mark.parametrize("wish", [None, "auto"])
-    def test_all_of_them_with_their_share_of_the_cores(self, wish: str | None) -> None:
-        found = slots(wish, GPUS, 1)
-        assert [str(slot.device) for slot in found] == ["cuda:0", "cuda:1", "cuda:2"]
-        assert [slot.cores for slot in found] == [(0, 1), (2, 3), (4, 5)]
+    def test_every_gpu_is_a_slot(self, wish: str | None) -> None:
+        assert [str(slot.device) for slot in slots(wish, GPUS, 1)] == ["cuda:0", "cuda:1", "cuda:2"]
 
     def test_one_that_was_named(self) -> None:
         assert [str(slot.device) for slot in slots(None, GPUS[1:2], 1)] == ["cuda:1"]
 
-    def test_fewer_if_asked(self) -> None:
+    def test_fewer_gpus_if_asked(self) -> None:
         assert [str(slot.device) for slot in slots(2, GPUS, 1)] == ["cuda:0", "cuda:1"]
 
-    def test_more_than_there_are_is_one_line(self) -> None:
+    def test_more_than_there_are_gpus_is_one_line(self) -> None:
         with pytest.raises(UsageError, match=r"-n 4: each trial has a GPU to itself, and there are 3"):
             slots(4, GPUS, 1)
 
-    def test_too_few_cores_are_not_shared_out(self) -> None:
-        assert cores(3, GPUS, threads=4) == [(), (), ()]
+
+@pytest.mark.usefixtures("machine")
+class TestPinned:
+    @pytest.fixture
+    def stack(self) -> Iterator[ExitStack]:
+        with ExitStack() as stack:
+            yield stack
+
+    def cores(
+        self, wish: int | str, folder: Path, stack: ExitStack, threads: int = 1
+    ) -> list[tuple[int, ...]]:
+        found = pinned(slots(wish, CPU, threads), threads, folder, stack)
+        return [slot.cores for slot in found]
+
+    def test_physical_cores_first(self, tmp_path: Path, stack: ExitStack) -> None:
+        assert self.cores("auto", tmp_path, stack) == [(0,), (1,), (2,), (3,)]
+
+    def test_so_many_as_there_are_threads_each(self, tmp_path: Path, stack: ExitStack) -> None:
+        assert self.cores(4, tmp_path, stack, threads=2) == [(0, 1), (2, 3), (4, 5), (6, 7)]
+
+    def test_one_slot_runs_wherever_the_system_puts_it(self, tmp_path: Path, stack: ExitStack) -> None:
+        assert self.cores(1, tmp_path, stack) == [()]
+
+    def test_gpus_share_the_cores_out(self, tmp_path: Path, stack: ExitStack) -> None:
+        found = pinned(slots(None, GPUS, 1), 1, tmp_path, stack)
+        assert [slot.cores for slot in found] == [(0, 1), (2, 3), (4, 5)]
+
+    def test_two_runs_have_no_core_in_common(self, tmp_path: Path, stack: ExitStack) -> None:
+        assert self.cores(3, tmp_path, stack) == [(0,), (1,), (2,)]
+        assert self.cores(4, tmp_path, stack) == [(3,), (4,), (5,), (6,)]
+
+    def test_a_run_that_has_ended_gives_its_cores_back(self, tmp_path: Path, stack: ExitStack) -> None:
+        with ExitStack() as other:
+            assert self.cores(8, tmp_path, other)[0] == (0,)
+        assert self.cores(2, tmp_path, stack) == [(0,), (1,)]
+
+    def test_where_too_few_are_free_none_is_taken(self, tmp_path: Path, stack: ExitStack) -> None:
+        with ExitStack() as other:
+            self.cores(5, tmp_path, other)
+            assert self.cores(4, tmp_path, stack) == [()] * 4
+            assert self.cores(3, tmp_path, stack) == [(5,), (6,), (7,)], "the fourth did not keep them"
+
+    def test_a_quota_is_no_reason_to_crowd_on_the_first_cores(
+        self, tmp_path: Path, stack: ExitStack, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(devices, "available_cores", lambda: 2)
+        assert self.cores(2, tmp_path, stack) == [(), ()]
 
 
 class TestTheMachine:

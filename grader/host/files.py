@@ -65,6 +65,19 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def locked(path: Path) -> int | None:
+    """A descriptor that locks the file or folder while it is open; None where another process does."""
+    import fcntl
+
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
 def not_written(path: Path, error: OSError) -> StoreError:
     """The one line for a full disk, a folder that may not be written, and the like."""
     return StoreError(f"cannot write {plain(str(path))}: {_why(error)}; what was there is unchanged")

@@ -26,6 +26,7 @@ import msgspec
 from grader.contract import events
 from grader.contract.errors import GraderError
 from grader.contract.isolation import Layer
+from grader.host.files import locked
 from grader.host.libraries import libraries
 
 _PREFIX = "grader-scratch-"
@@ -57,7 +58,7 @@ class Sandbox:
         _sweep(Path(tempfile.gettempdir()))
         self.scratch = Path(tempfile.mkdtemp(prefix=_PREFIX)).resolve()
         self.scratch.chmod(0o711)  # each worker reaches its own folder, and cannot list the others'
-        self._lock = _locked(self.scratch)
+        self._lock = locked(self.scratch)
 
     def start(
         self, module: str, orders: msgspec.Struct, environment: Mapping[str, str], log: IO[bytes]
@@ -168,22 +169,9 @@ def _sweep(place: Path) -> None:
             young = time.time() - found.st_mtime < _YOUNG  # made, and not locked yet
             if young or found.st_uid != os.geteuid() or not stat.S_ISDIR(found.st_mode):
                 continue
-            if (lock := _locked(folder)) is not None:
+            if (lock := locked(folder)) is not None:
                 remove(folder)
                 os.close(lock)
-
-
-def _locked(folder: Path) -> int | None:
-    """A descriptor that locks the folder for as long as it is open; None where another process does."""
-    import fcntl
-
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        return None
-    return descriptor
 
 
 def _namespaces() -> Iterator[str]:

@@ -19,9 +19,9 @@ from grader.contract.text import did_you_mean
 from grader.contract.trial import Trial
 from grader.host import data as task_data
 from grader.host import device as devices
-from grader.host import environment, plan
+from grader.host import environment, places, plan
 from grader.host.history import History
-from grader.host.slots import Slot, slots
+from grader.host.slots import Slot, pinned, slots
 from grader.host.store import Store
 
 if TYPE_CHECKING:
@@ -135,6 +135,8 @@ class Session:
         """Run the trials, and handle in this thread what they tell."""
         from grader.host.scheduler import Scheduler
 
+        threads = devices.threads(self.config.threads)
+        self.slots = pinned(self.slots, threads, places.state_folder() / "cores", stack)
         scheduler = Scheduler(self.manager, self._ended, ahead=self.config.max_failures is None)
         executor = stack.enter_context(closing(self._executor(scheduler, todo)))
         for name in dict.fromkeys(trial.task.name for trial in todo):
@@ -185,8 +187,6 @@ class Session:
 
     def _own_places(self) -> Iterator[Path]:
         """What no worker may read, wherever the user has put it."""
-        from grader.host import places
-
         found = task_data.data_places(self.config)
         folders = (
             self.config.leaderboard,
@@ -199,8 +199,8 @@ class Session:
 
     def _task(self, definition: TaskDefinition, stack: ExitStack) -> Task:
         """The task with its digest: by its cache entry's manifest, or prepared where there is none."""
-        places = task_data.data_places(self.config)
-        known = task_data.known_task(definition, places, task_data.cache_root())
+        sources = task_data.data_places(self.config)
+        known = task_data.known_task(definition, sources, task_data.cache_root())
         return known or self._open(definition, stack).task
 
     def _open(self, definition: TaskDefinition, stack: ExitStack) -> PreparedTask:

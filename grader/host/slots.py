@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from grader.contract.errors import UsageError
 from grader.contract.trial import Device
 from grader.host import device as devices
+from grader.host.files import locked
 
 AUTO = "auto"
 _TOPOLOGY = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
 
 
 class Slot(NamedTuple):
-    """What one trial at a time has to itself: a device, and the cores that its workers are pinned to."""
+    """What one trial at a time has to itself: a device, and so many cores."""
 
     device: Device
-    cores: tuple[int, ...] = ()  # none: wherever the system puts them
+    cores: tuple[int, ...] = ()  # that its workers are pinned to; none: wherever the system puts them
 
 
 def slots(wish: int | str | None, found: Sequence[Device], threads: int) -> tuple[Slot, ...]:
@@ -37,16 +39,44 @@ def slots(wish: int | str | None, found: Sequence[Device], threads: int) -> tupl
                 f"-n {many}: so many slots of {_threads(threads)} take {many * threads} cores, and this "
                 f"process may use {len(cores)}; at most -n {most}"
             )
-        return tuple(Slot(found[0], cores[at * threads : (at + 1) * threads]) for at in range(many))
+        return (Slot(found[0]),) * many
     many = len(found) if wish in {AUTO, None} else int(wish or 1)
     if many > len(found):
         raise UsageError(f"-n {many}: each trial has a GPU to itself, and there are {len(found)} of them")
-    share = len(cores) // many
-    pinned = found[0].kind == "cuda" and share >= threads
+    return tuple(map(Slot, found[:many]))
+
+
+def pinned(slots: Sequence[Slot], threads: int, folder: Path, stack: ExitStack) -> tuple[Slot, ...]:
+    """Return the slots with cores of their own, which no other run of this user has, until the stack closes.
+
+    A single slot is not pinned, nor are several where there are not cores enough that nobody has pinned, or
+    where a container's quota is worth fewer cores than it may run on: the system places them better then.
+    The folder holds a lock for each core, which the kernel frees when a run ends, however it does.
+    """
+    cores, _ = _cores()
+    share = max(threads, len(cores) // len(slots)) if slots[0].device.kind == "cuda" else threads
+    bound = hasattr(os, "sched_getaffinity") and len(os.sched_getaffinity(0)) == len(cores)
+    if len(slots) == 1 or not bound:
+        return tuple(slots)
+    mine = _claimed(cores, share * len(slots), folder, stack)
     return tuple(
-        Slot(device, cores[at * share : (at + 1) * share] if pinned else ())
-        for at, device in enumerate(found[:many])
+        slot._replace(cores=tuple(mine[at * share : (at + 1) * share])) for at, slot in enumerate(slots)
     )
+
+
+def _claimed(cores: Sequence[int], wanted: int, folder: Path, stack: ExitStack) -> list[int]:
+    """Lock so many cores; none where there are not so many."""
+    mine: list[int] = []
+    with ExitStack() as locks, suppress(OSError):  # the secret is kept there as well: who needs it will say
+        for core in cores:
+            (folder / f"core-{core}").mkdir(parents=True, exist_ok=True)
+            if len(mine) < wanted and (lock := locked(folder / f"core-{core}")) is not None:
+                locks.callback(os.close, lock)
+                mine.append(core)
+        if len(mine) == wanted:
+            stack.push(locks.pop_all())
+            return mine
+    return []
 
 
 def _threads(number: int) -> str:
