@@ -38,7 +38,7 @@ class Checker:
     """Makes a session's trials checks, and turns their records into findings."""
 
     def __init__(self) -> None:
-        self.findings: list[tuple[Trial, list[Finding]]] = []
+        self.findings: dict[str, tuple[Trial, list[Finding]]] = {}  # by node id
 
     @hookimpl
     def grader_modify_trials(self, trials: list[Trial]) -> None:
@@ -48,12 +48,12 @@ class Checker:
     @hookimpl
     def grader_trial_finish(self, trial: Trial, record: Record) -> None:
         """Read the record rule by rule."""
-        self.findings.append((trial, list(findings(trial, record))))
+        self.findings[trial.node_id] = (trial, list(findings(trial, record)))
 
     @property
     def passed(self) -> bool:
         """Whether every rule was kept."""
-        return all(finding.passed for _, found in self.findings for finding in found)
+        return all(finding.passed for _, found in self.findings.values() for finding in found)
 
 
 def findings(trial: Trial, record: Record) -> Iterator[Finding]:

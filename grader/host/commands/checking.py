@@ -45,7 +45,8 @@ def check(ctx: click.Context, /, **wishes: Any) -> None:
     # the rules are each submission's own: [tool.grader] cross is for runs
     session = Session(make_config(**wishes, cross=False), manager, keep=False)
     records = session.run()
-    for (trial, findings), record in zip(checker.findings, records, strict=True):
+    for record in records:
+        trial, findings = checker.findings[record.node_id]
         say(f"{plain(trial.node_id)}")
         for finding in findings:
             _show(finding)
