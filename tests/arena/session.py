@@ -34,7 +34,7 @@ from grader.host.slots import Slot
 from grader.host.supervise import Listener
 from grader.plugins import harness_manager
 
-LIMITS = Limits(load=8, train=8, after=1, predict=8, memory=256 * 2**20, scratch=2 * 2**20, weights=8 * 2**20)
+LIMITS = Limits(load=4, train=6, after=1, predict=4, memory=256 * 2**20, scratch=2 * 2**20, weights=8 * 2**20)
 SLOTS = 4  # so that the honest truly run beside attackers
 _MANY = 40  # submissions from which preparing the server for cheap forks pays
 _EVERY = 48  # attacks between two honest submissions
