@@ -6,6 +6,7 @@ import itertools
 import queue
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from functools import partial
 from typing import TYPE_CHECKING
 
 from grader.contract.status import Phase, Status
@@ -34,7 +35,7 @@ class Scheduler:
         self._hook = manager.hook
         self._ended = ended
         self._ahead = ahead
-        self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
         self._alongside: dict[int, int] = {}  # by the number of the trial that runs
 
     def listen(self, trial: Trial, phase: str, point: CurvePoint | None) -> None:
@@ -49,18 +50,20 @@ class Scheduler:
         """Run all, or those that come before `ended` said no."""
         waiting = iter(enumerate(trials))
 
-        def start(most: int) -> None:
-            for number, trial in itertools.islice(waiting, most):
-                self._start(number, trial, data[trial.task.name], executor, start)
+        def start() -> None:
+            """Start the next one, if there is one; its start is told in turn, after what ended before."""
+            for number, trial in itertools.islice(waiting, 1):
+                self._inbox.put(partial(self._hook.grader_trial_start, trial=trial))
+                self._submit(number, trial, data[trial.task.name], executor, start)
 
-        start(executor.slots)
-        while self._alongside:
+        for _ in range(executor.slots):
+            start()
+        while self._alongside or not self._inbox.empty():
             self._inbox.get()()
 
-    def _start(
-        self, number: int, trial: Trial, data: TaskData, executor: Executor, start: Callable[[int], None]
+    def _submit(
+        self, number: int, trial: Trial, data: TaskData, executor: Executor, start: Callable[[], None]
     ) -> None:
-        self._hook.grader_trial_start(trial=trial)
         problem = _problem(trial)
         future = _settled(_refused(trial, problem)) if problem else executor.submit(trial, data)
         self._alongside[number] = 0
@@ -70,9 +73,9 @@ class Scheduler:
         def end() -> None:
             alongside = self._alongside.pop(number)
             if self._ahead:
-                start(1)
+                start()
             if self._ended(trial, future, alongside) and not self._ahead:
-                start(1)
+                start()
 
         future.add_done_callback(lambda _: self._inbox.put(end))
 
