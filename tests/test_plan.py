@@ -75,7 +75,10 @@ class TestReuse:
         assert reuse_key_of(timed, "2.9.0") == reuse_key(factories.record(budget="10s"))
 
     def test_what_is_done_is_found(self, store: Store) -> None:
-        assert plan.steps([trial()], store, "2.9.0", rerun=False)[0].done == factories.record()
+        assert (
+            plan.steps([trial()], store, "2.9.0", store.read_files()[0], rerun=False)[0].done
+            == factories.record()
+        )
 
     @pytest.mark.parametrize(
         "other",
@@ -96,10 +99,10 @@ class TestReuse:
         ],
     )  # fmt: skip
     def test_what_would_come_out_otherwise_is_run(self, store: Store, other: Trial) -> None:
-        assert plan.steps([other], store, "2.9.0", rerun=False)[0].done is None
+        assert plan.steps([other], store, "2.9.0", store.read_files()[0], rerun=False)[0].done is None
 
     def test_another_torch_is_another_run(self, store: Store) -> None:
-        assert plan.steps([trial()], store, "3.0.0", rerun=False)[0].done is None
+        assert plan.steps([trial()], store, "3.0.0", store.read_files()[0], rerun=False)[0].done is None
 
     def test_threads_and_processor_matter_under_seconds_alone(self, tmp_path: Path) -> None:
         store = Store(tmp_path)
@@ -107,32 +110,37 @@ class TestReuse:
             store.write(factories.record(budget=budget), factories.evidence())
         timed = trial(budget=Budget.parse("10s"))
         two = [msgspec.structs.replace(each, threads=2) for each in (trial(), timed)]
-        done = [step.done for step in plan.steps([*two, timed], store, "2.9.0", rerun=False)]
+        done = [
+            step.done
+            for step in plan.steps([*two, timed], store, "2.9.0", store.read_files()[0], rerun=False)
+        ]
         assert [each is not None for each in done] == [True, False, True]
 
     def test_rerun_takes_nothing(self, store: Store) -> None:
-        assert plan.steps([trial()], store, "2.9.0", rerun=True)[0].done is None
+        assert plan.steps([trial()], store, "2.9.0", store.read_files()[0], rerun=True)[0].done is None
 
     @pytest.mark.parametrize("status", [status for status in Status if status is not Status.OK])
     def test_failures_are_tried_again(self, tmp_path: Path, status: Status) -> None:
         store = Store(tmp_path)
         store.write(factories.failed("mlp", status=status))
-        assert plan.steps([trial()], store, "2.9.0", rerun=False)[0].done is None
+        assert plan.steps([trial()], store, "2.9.0", store.read_files()[0], rerun=False)[0].done is None
 
     def test_a_damaged_record_is_none(self, store: Store) -> None:
         path = store.path(factories.record())
         path.write_bytes(path.read_bytes()[:100])
-        assert plan.steps([trial()], store, "2.9.0", rerun=False)[0].done is None
+        assert plan.steps([trial()], store, "2.9.0", store.read_files()[0], rerun=False)[0].done is None
 
     def test_a_record_under_another_s_name_is_none(self, store: Store) -> None:
         store.path(factories.record()).rename(store.path(factories.record(seed=1)))
-        assert plan.steps([trial(seed=1)], store, "2.9.0", rerun=False)[0].done is None
+        assert plan.steps([trial(seed=1)], store, "2.9.0", store.read_files()[0], rerun=False)[0].done is None
 
     def test_a_model_s_size_is_unknown_where_it_was_never_told(self, tmp_path: Path) -> None:
         store = Store(tmp_path)
         made = msgspec.structs.replace(factories.record(), model=None)
         store.write(made, factories.evidence())
-        again = plan.steps([trial(limits=Limits(parameters=1))], store, "2.9.0", rerun=False)
+        again = plan.steps(
+            [trial(limits=Limits(parameters=1))], store, "2.9.0", store.read_files()[0], rerun=False
+        )
         assert again[0].done is not None
 
 

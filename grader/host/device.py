@@ -11,6 +11,7 @@ from pathlib import Path
 from grader.contract.errors import UsageError
 from grader.contract.trial import Device
 
+_NVIDIA = ("/dev/nvidiactl", "/dev/dxg")  # the driver's, and that of WSL2
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")  # microseconds, and in how many of them; as a container sees its own
 
 
@@ -71,6 +72,8 @@ def processor_name() -> str:
 @cache
 def accelerators() -> tuple[str, ...]:
     """Names of the NVIDIA devices that torch would see, in its order; none without a driver."""
+    if sys.platform == "linux" and not any(map(os.path.exists, _NVIDIA)):
+        return ()
     try:
         import pynvml
 

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pluggy
 
 from grader.contract.errors import StoreError
-from grader.contract.record import TaskInfo
+from grader.contract.record import Record, TaskInfo
 from grader.host.rank import Standings, standings
 from grader.host.store import Store
 
 
-def regenerate(directory: Path, manager: pluggy.PluginManager) -> tuple[Standings, list[str], list[Path]]:
+def regenerate(
+    directory: Path,
+    manager: pluggy.PluginManager,
+    read: tuple[Iterable[Record], list[str]] | None = None,
+) -> tuple[Standings, list[str], list[Path]]:
     """Read the records below the directory, rank them, and have every plugin write its form.
 
-    Returns the standings, one line for each file that is no record, and the files that were written.
-    Raises StoreError when a file cannot be written.
+    Who has just read them gives them as `read`, with the lines about what is none. Returns the standings, one
+    line for each file that is no record, and the files that were written. Raises StoreError when a file
+    cannot be written.
     """
-    records, problems = Store(directory).read()
+    records, problems = read or Store(directory).read()
 
     def columns(task: TaskInfo) -> Sequence[str]:
         return [name for names in manager.hook.grader_columns(task=task) for name in names]

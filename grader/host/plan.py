@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -42,9 +42,13 @@ def chosen(trials: Sequence[Trial], config: Config, history: History | None) -> 
     return left
 
 
-def steps(trials: Sequence[Trial], store: Store, torch: str, *, rerun: bool) -> list[Step]:
-    """Hold every trial against the records that are there: what ended well is not run again."""
-    return [Step(trial, None if rerun else _usable(trial, store.find(trial, torch))) for trial in trials]
+def steps(
+    trials: Sequence[Trial], store: Store, torch: str, there: Mapping[str, Record], *, rerun: bool
+) -> list[Step]:
+    """Hold every trial against the records that are `there`, by file: what ended well is not run again."""
+    return [
+        Step(trial, None if rerun else _usable(trial, store.find(trial, torch, there))) for trial in trials
+    ]
 
 
 def in_order(trials: Sequence[Trial], config: Config, history: History, slots: int) -> list[Trial]:

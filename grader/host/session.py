@@ -59,6 +59,7 @@ class Session:
         self._definitions: dict[str, TaskDefinition] = {}
         self._data: dict[str, PreparedTask] = {}  # of the tasks that something has to be run on
         self._level = Isolation.RLIMIT
+        self._there: dict[str, Record] = {}  # by file, as it was before anything ran
         self._made: dict[int, Record] = {}  # by the id() of the trial
         self.interrupted = False
         self.stopped_early = False  # by -x or --maxfail
@@ -76,7 +77,7 @@ class Session:
                 self._run(todo, stack)
             else:
                 self._tell_start(todo)
-            self._write_leaderboard()
+            self._write_leaderboard(new=bool(todo))
         found = (step.done or self._made.get(id(step.trial)) for step in steps)
         self.records = [record for record in found if record is not None]
         self.manager.hook.grader_session_finish(config=self.config, records=self.records)
@@ -86,7 +87,7 @@ class Session:
         """Return what `run` would do, having run nothing, and what is known of how long it may take."""
         with ExitStack() as stack:
             steps = self._steps(stack)
-        return steps, self._history()
+        return steps, History(self._there.values())
 
     def _steps(self, stack: ExitStack) -> list[plan.Step]:
         """Collect, choose, and hold what is asked for against what is done."""
@@ -97,13 +98,15 @@ class Session:
             level = aside.submit(self._isolation)
             self._definitions = self._chosen_tasks()
             self._submissions = chosen(collect(self.config, self.manager), self.config)
+            if self._keep:
+                self._there, self.problems = self._store.read_files()
             found = devices.choose(self.config.device)
             self.slots = slots(self.config.slots, found, devices.threads(self.config.threads))
             self._level = level.result()
         tasks = [self._task(definition, stack) for definition in self._definitions.values()]
         trials = self._trials(tasks, found[0])
         again = self.config.rerun or not self._keep
-        return plan.steps(trials, self._store, environment.current().torch, rerun=again)
+        return plan.steps(trials, self._store, environment.current().torch, self._there, rerun=again)
 
     def _trials(self, tasks: Sequence[Task], device: Device) -> list[Trial]:
         config = self.config
@@ -125,7 +128,7 @@ class Session:
             for submission in self._submissions
             for seed in config.seeds
         ]
-        trials = plan.chosen(trials, config, self._history() if config.last_failed else None)
+        trials = plan.chosen(trials, config, History(self._there.values()) if config.last_failed else None)
         self.manager.hook.grader_modify_trials(trials=trials, config=config)
         if not trials:
             raise NothingCollected("a plugin's grader_modify_trials has left no trial to run")
@@ -141,7 +144,7 @@ class Session:
         executor = stack.enter_context(closing(self._executor(scheduler, todo)))
         for name in dict.fromkeys(trial.task.name for trial in todo):
             self._open(self._definitions[name], stack)  # while the executor starts
-        todo = plan.in_order(todo, self.config, self._history(), executor.slots)
+        todo = plan.in_order(todo, self.config, History(self._there.values()), executor.slots)
         self._tell_start(todo)
         try:
             scheduler.run(todo, self._data, executor)
@@ -156,9 +159,6 @@ class Session:
         self.manager.hook.grader_session_start(
             config=self.config, trials=todo, reused=self.reused, slots=len(self.slots)
         )
-
-    def _history(self) -> History:
-        return History(self._store.read()[0])
 
     def _isolation(self) -> Isolation:
         from grader.host import isolation
@@ -263,11 +263,12 @@ class Session:
         limit = self.config.max_failures
         return limit is not None and sum(r.status is not Status.OK for r in self.records) >= limit
 
-    def _write_leaderboard(self) -> None:
+    def _write_leaderboard(self, *, new: bool) -> None:
         from grader.host.leaderboard import regenerate
 
         if self._keep and self.records:
-            self.standings, self.problems, _ = regenerate(self.config.leaderboard, self.manager)
+            read = None if new else (self._there.values(), self.problems)
+            self.standings, self.problems, _ = regenerate(self.config.leaderboard, self.manager, read)
 
 
 def _attempt(trial: Trial, future: Future[Attempt]) -> Attempt:

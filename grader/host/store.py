@@ -8,7 +8,7 @@ import math
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,15 +72,14 @@ class Store:
         """Where this record stands, or would."""
         return self.records / _safe(record.task.name) / f"{stem(record)}.json"
 
-    def find(self, trial: Trial, torch: str) -> Record | None:
-        """Return the whole record of this trial, run before with this version of torch, or None."""
+    def find(self, trial: Trial, torch: str, among: Mapping[str, Record]) -> Record | None:
+        """Return the record of this trial, run before with this version of torch, or None.
+
+        `among` are the records by their files, as `read_files` gives them.
+        """
         key, name = reuse_key_of(trial, torch), trial.submission.name
-        path = self.records / _safe(trial.task.name) / f"{_stem(name, trial.seed, key)}.json"
-        try:
-            record = read_record(path)
-        except StoreError:  # absent; one that is damaged is named when all are read
-            return None
-        return record if reuse_key(record) == key else None
+        record = among.get(f"{self.records}/{_safe(trial.task.name)}/{_stem(name, trial.seed, key)}.json")
+        return record if record is not None and reuse_key(record) == key else None
 
     def write(self, record: Record, evidence: Evidence | None = None) -> Path:
         """Store a record and its evidence in place of those of the same reuse key; return its path.
