@@ -1,10 +1,10 @@
 """Kills real runs at random moments and counts what is left: `python -m kills SPEC`, beside the tests.
 
 A class may be run to its end first, which tells how long that takes. Then one class after another is run,
-each run killed by SIGKILL at a moment within that time and started again, until the class is done. Of five
-kills two come at any moment and three early, before torch is imported: it takes most of a short run, and one
-moment of it is like another. After each: is a process left, is a record broken or lost? A process of its own:
-it adopts what the killed leave.
+each run killed by SIGKILL at a random moment and started again, until the class is done. Of five kills one
+comes late, while trials run, and four come early, while the run is planned: in between torch is imported,
+which takes most of a short run, and one moment of it is like another. After each: is a process left, is a
+record broken or lost? A process of its own: it adopts what the killed leave.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from grader.contract.status import Status
 from grader.host.store import Store
 
 _PR_SET_CHILD_SUBREAPER = 36
-_EARLY = 0.3  # of a run
+_EARLY, _LATE = (0.0, 0.3), (0.65, 1.0)  # of a run
 _PATIENCE = 15.0  # seconds for what was killed to be gone
 
 
@@ -79,8 +79,8 @@ def run(spec: Spec) -> Counts:
         shutil.rmtree(board)
     while True:
         before = dict(_records(board))
-        within = counts.seconds * (1 if counts.kills % 5 < 2 else _EARLY)
-        limit = chance.uniform(0, within) if counts.kills < spec.kills else None
+        span = _LATE if counts.kills % 5 == 0 else _EARLY
+        limit = counts.seconds * chance.uniform(*span) if counts.kills < spec.kills else None
         ended = _run_once(spec, limit, counts)
         after = dict(_records(board))
         _compare(board, before, after, counts)
