@@ -154,7 +154,7 @@ class HarnessHooks:
 
     @hookspec
     def grader_trial_start(self, trial: Trial) -> None:
-        """A trial starts. Host, in the session's thread."""
+        """A trial starts: perhaps while the one before it is scored and stored. Host, session's thread."""
 
     @hookspec
     def grader_trial_progress(self, trial: Trial, phase: str, point: CurvePoint | None) -> None:

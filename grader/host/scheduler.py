@@ -6,7 +6,6 @@ import itertools
 import queue
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from functools import partial
 from typing import TYPE_CHECKING
 
 from grader.contract.status import Phase, Status
@@ -35,7 +34,7 @@ class Scheduler:
         self._hook = manager.hook
         self._ended = ended
         self._ahead = ahead
-        self._inbox: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
+        self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._alongside: dict[int, int] = {}  # by the number of the trial that runs
 
     def listen(self, trial: Trial, phase: str, point: CurvePoint | None) -> None:
@@ -51,14 +50,14 @@ class Scheduler:
         waiting = iter(enumerate(trials))
 
         def start() -> None:
-            """Start the next one, if there is one; its start is told in turn, after what ended before."""
+            """Start the next one, if there is one."""
             for number, trial in itertools.islice(waiting, 1):
-                self._inbox.put(partial(self._hook.grader_trial_start, trial=trial))
+                self._hook.grader_trial_start(trial=trial)
                 self._submit(number, trial, data[trial.task.name], executor, start)
 
         for _ in range(executor.slots):
             start()
-        while self._alongside or not self._inbox.empty():
+        while self._alongside:
             self._inbox.get()()
 
     def _submit(
