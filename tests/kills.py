@@ -1,8 +1,8 @@
 """Kills real runs at random moments and counts what is left: `python -m kills SPEC`, beside the tests.
 
 A class may be run to its end first, which tells how long that takes. Then one class after another is run,
-each run killed by SIGKILL at a random moment and started again, until the class is done. Of five kills one
-comes late, while trials run, and four come early, while the run is planned: in between torch is imported,
+each run killed by SIGKILL at a random moment and started again, until the class is done. Of eight kills one
+comes late, while trials run, and seven come early, while the run is planned: in between torch is imported,
 which takes most of a short run, and one moment of it is like another. After each: is a process left, is a
 record broken or lost? A process of its own: it adopts what the killed leave.
 """
@@ -27,7 +27,7 @@ from grader.contract.status import Status
 from grader.host.store import Store
 
 _PR_SET_CHILD_SUBREAPER = 36
-_EARLY, _LATE = (0.0, 0.3), (0.65, 1.0)  # of a run
+_EARLY, _LATE = (0.0, 0.2), (0.65, 1.0)  # of a run
 _PATIENCE = 15.0  # seconds for what was killed to be gone
 
 
@@ -79,7 +79,7 @@ def run(spec: Spec) -> Counts:
         shutil.rmtree(board)
     while True:
         before = dict(_records(board))
-        span = _LATE if counts.kills % 5 == 0 else _EARLY
+        span = _LATE if counts.kills % 8 == 0 else _EARLY
         limit = counts.seconds * chance.uniform(*span) if counts.kills < spec.kills else None
         ended = _run_once(spec, limit, counts)
         after = dict(_records(board))

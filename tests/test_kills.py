@@ -39,7 +39,7 @@ class TestKilledAtRandomMoments:
     def test_so_often_at_moments_of_all_kinds(self, counts: Counts) -> None:
         assert counts.kills == KILLS == counts.while_it_started + counts.while_trials_ran
         assert counts.while_it_started >= KILLS / 2
-        assert counts.while_trials_ran >= 5
+        assert counts.while_trials_ran >= 3
 
     def test_no_process_is_left(self, counts: Counts) -> None:
         assert counts.left == []
