@@ -37,9 +37,9 @@ def counts(tmp_path_factory: pytest.TempPathFactory, places: Path) -> Counts:
 @pytest.mark.slow
 class TestKilledAtRandomMoments:
     def test_so_often_at_moments_of_all_kinds(self, counts: Counts) -> None:
-        assert counts.kills == KILLS == counts.while_it_started + counts.while_trials_ran
-        assert counts.while_it_started >= KILLS / 2
-        assert counts.while_trials_ran >= 3
+        assert counts.kills == KILLS
+        assert counts.late >= KILLS / 10
+        assert counts.after_records >= 2
 
     def test_no_process_is_left(self, counts: Counts) -> None:
         assert counts.left == []
