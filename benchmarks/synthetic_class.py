@@ -39,7 +39,8 @@ def main() -> None:
             (folder / "subs" / name).write_text(source)
         spec = Spec(
             folder=str(folder), places=str(folder), kills=asked.kills, seed=1,
-            seconds=0.2 * asked.submissions, arguments=("--budget", "2 epochs", "-n", "2"),
+            seconds=0.2 * asked.submissions, late=0.2 * asked.submissions,
+            arguments=("--budget", "2 epochs", "-n", "2"),
         )  # fmt: skip
         place = folder / "kills.spec"
         place.write_bytes(msgspec.json.encode(spec))

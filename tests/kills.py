@@ -27,7 +27,7 @@ from grader.contract.status import Status
 from grader.host.store import Store
 
 _PR_SET_CHILD_SUBREAPER = 36
-_EARLY, _LATE = (0.0, 0.2), (0.65, 1.0)  # of a run
+_EARLY = 0.2  # of a run
 _PATIENCE = 15.0  # seconds for what was killed to be gone
 
 
@@ -39,15 +39,16 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True):
     arguments: tuple[str, ...]
     kills: int
     seed: int
-    seconds: float = 0.0  # within which runs are killed; 0: as long as the class takes, which is tried first
+    seconds: float = 0.0  # that the class takes; 0: tried first
+    late: float = 1.0  # seconds after a trial has begun, within which the late kills come
 
 
 class Counts(msgspec.Struct, kw_only=True):
     """What was seen."""
 
     kills: int = 0
-    seconds: float = 0.0  # within which runs were killed
-    late: int = 0  # of them in the last third of a run, while trials run
+    seconds: float = 0.0  # that a class takes
+    late: int = 0  # of them while trials ran
     after_records: int = 0  # of them after the run had written a record
     classes: int = 0  # that were finished
     left: list[str] = []  # processes that outlived a kill
@@ -79,35 +80,39 @@ def run(spec: Spec) -> Counts:
         shutil.rmtree(board)
     while True:
         before = dict(_records(board))
-        span = _LATE if counts.kills % 8 == 0 else _EARLY
-        limit = counts.seconds * chance.uniform(*span) if counts.kills < spec.kills else None
-        started = time.monotonic()
-        ended = _run_once(spec, limit, counts)
-        if ended and not before:  # the machine has become faster
-            counts.seconds = min(counts.seconds, time.monotonic() - started)
+        late = counts.kills % 8 == 0
+        limit = chance.uniform(0, spec.late if late else _EARLY * counts.seconds)
+        ended = _run_once(spec, limit if counts.kills < spec.kills else None, counts, late=late)
         after = dict(_records(board))
         _compare(board, before, after, counts)
         if not ended:
             counts.kills += 1
-            counts.late += span is _LATE
+            counts.late += late
             counts.after_records += before != after
             continue
         counts.classes += 1
         counts.wrong += _wrong(after, names)
-        if limit is None:
+        if counts.kills >= spec.kills:
             return counts
         shutil.rmtree(board)
 
 
-def _run_once(spec: Spec, limit: float | None, counts: Counts) -> bool:
-    """Run until its end (True), or kill it after the limit in seconds and see it gone (False)."""
+def _run_once(spec: Spec, limit: float | None, counts: Counts, *, late: bool = False) -> bool:
+    """Run until its end (True), or kill it after the limit in seconds and see it gone (False).
+
+    `late`: the seconds count from when a trial has begun.
+    """
+    log = Path(spec.folder, "events.jsonl")
+    log.unlink(missing_ok=True)
     process = subprocess.Popen(
-        [sys.executable, "-m", "grader", "run", "subs", *spec.arguments],
+        [sys.executable, "-m", "grader", "run", "subs", "--log", str(log), *spec.arguments],
         cwd=spec.folder,
         env=environment(Path(spec.places)),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+    while late and process.poll() is None and not _has_begun(log):
+        time.sleep(0.01)
     try:
         process.wait(limit)
     except subprocess.TimeoutExpired:
@@ -120,6 +125,11 @@ def _run_once(spec: Spec, limit: float | None, counts: Counts) -> bool:
         counts.left += left
         return False
     return True
+
+
+def _has_begun(log: Path) -> bool:
+    """Whether a worker of the run has told anything."""
+    return log.exists() and '"progress"' in log.read_text(encoding="utf-8")
 
 
 def _living() -> list[str]:
