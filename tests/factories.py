@@ -119,9 +119,9 @@ def trial(name: str = "mlp", *, seed: int = 0, budget: str = "3 epochs", **chang
     base = Trial(
         submission=Submission(
             name=name,
-            path=f"/work/{known.path}",
+            path=f"/class/{known.path}",
             display=known.path,
-            entry=f"/work/{known.path}",
+            entry=f"/class/{known.path}",
             package=False,
             files=(f"{name}.py",),
             digest=known.digest,
