@@ -35,6 +35,11 @@ _AUTOLINK = re.compile(r"://|(?<=www)\.", re.IGNORECASE)  # GitHub links bare ad
 _FORMULA = tuple("=+-@\t\r\n")
 
 
+def count(number: int, word: str) -> str:
+    """`1 trial`, `2 trials`."""
+    return f"{number} {word}{'s' if number != 1 else ''}"
+
+
 def one_line(text: str, limit: int = LINE) -> str:
     """Return the text on one line, at most `limit` characters, safe to print on a terminal.
 

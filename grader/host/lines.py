@@ -10,7 +10,7 @@ import click
 
 from grader import __version__
 from grader.contract.status import Status
-from grader.contract.text import plain
+from grader.contract.text import count, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -120,11 +120,6 @@ def clock(seconds: float) -> str:
     if hours >= 100:
         return f"{hours // 24} days"
     return f"{hours}:{minutes % 60:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
-
-
-def count(number: int, word: str) -> str:
-    """`1 trial`, `2 trials`."""
-    return f"{number} {word}{'s' if number != 1 else ''}"
 
 
 def rule(text: str) -> str:

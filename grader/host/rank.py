@@ -11,6 +11,7 @@ import msgspec
 
 from grader.contract.record import Record, TaskInfo
 from grader.contract.status import Status
+from grader.contract.text import count
 from grader.host.track import Track, track
 
 Z95 = 1.959963984540054  # the normal distribution's 97.5 % quantile
@@ -313,5 +314,4 @@ def _shown(rows: Sequence[Row], task: TaskInfo, further: Sequence[str]) -> tuple
 
 
 def _device(record: Record) -> str:
-    threads = record.device.threads
-    return f"{record.device.name} ({threads} thread{'s' if threads != 1 else ''})"
+    return f"{record.device.name} ({count(record.device.threads, 'thread')})"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from grader.contract.errors import UsageError
+from grader.contract.text import count
 from grader.contract.trial import Device
 from grader.host import device as devices
 from grader.host.files import locked
@@ -36,8 +37,8 @@ def slots(wish: int | str | None, found: Sequence[Device], threads: int) -> tupl
         many = max(1, physical // threads) if wish == AUTO else int(wish or 1)
         if many > most:
             raise UsageError(
-                f"-n {many}: so many slots of {_threads(threads)} take {many * threads} cores, and this "
-                f"process may use {len(cores)}; at most -n {most}"
+                f"-n {many}: so many slots of {count(threads, 'thread')} take {many * threads} cores, and "
+                f"this process may use {len(cores)}; at most -n {most}"
             )
         return (Slot(found[0]),) * many
     many = len(found) if wish in {AUTO, None} else int(wish or 1)
@@ -77,10 +78,6 @@ def _claimed(cores: Sequence[int], wanted: int, folder: Path, stack: ExitStack) 
             stack.push(locks.pop_all())
             return mine
     return []
-
-
-def _threads(number: int) -> str:
-    return f"{number} thread{'s' if number != 1 else ''}"
 
 
 def _cores() -> tuple[tuple[int, ...], int]:

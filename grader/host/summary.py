@@ -9,11 +9,11 @@ import click
 import msgspec
 
 from grader.contract.status import Status
-from grader.contract.text import one_line, plain
+from grader.contract.text import count, one_line, plain
 from grader.host.changes import changes, ranks, told
 from grader.host.commands import terminal_width
 from grader.host.history import wall_seconds
-from grader.host.lines import count, rule
+from grader.host.lines import rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from grader import hookimpl
+from grader.contract.text import count
 from grader.host.commands import existing_store, leaderboard_option, say, terminal_width
 
 if TYPE_CHECKING:
@@ -126,9 +127,9 @@ def remove_records(
         context.exit(1)
     with regenerating(store.directory, context.obj):
         kept = [entry for entry in listed if not store.remove(entry.path, entry.record)]
-    say(f"removed {_count(len(listed) - len(kept))}")
+    say(f"removed {count(len(listed) - len(kept), 'record')}")
     if kept:
-        say(f"{_count(len(kept))} changed or went in the meantime; left alone", err=True)
+        say(f"{count(len(kept), 'record')} changed or went in the meantime; left alone", err=True)
         context.exit(1)
 
 
@@ -197,7 +198,7 @@ def _wanted(store: Store, tests: Sequence[Test], tasks: Sequence[str]) -> tuple[
     listed = matching(every, tests)
     if not listed:
         return [], nothing(every, tasks)
-    return listed, _count(len(listed)) + (f" of {len(every)}" if len(listed) < len(every) else "")
+    return listed, count(len(listed), "record") + (f" of {len(every)}" if len(listed) < len(every) else "")
 
 
 def _preview(listed: Sequence[Entry]) -> None:
@@ -208,14 +209,12 @@ def _preview(listed: Sequence[Entry]) -> None:
         say(f"and {len(listed) - _PREVIEW} more")
 
 
-def _agreed(count: int) -> bool:
+def _agreed(number: int) -> bool:
     """Ask. Raises UsageError where nobody is there to answer."""
     from grader.contract.errors import UsageError
 
     if not sys.stdin.isatty():
-        raise UsageError(f"no terminal to ask on whether {_count(count)} may go; --yes removes unasked")
-    return click.confirm(f"remove {_count(count)} and the evidence?", err=True)
-
-
-def _count(number: int) -> str:
-    return f"{number} record{'s' if number != 1 else ''}"
+        raise UsageError(
+            f"no terminal to ask on whether {count(number, 'record')} may go; --yes removes unasked"
+        )
+    return click.confirm(f"remove {count(number, 'record')} and the evidence?", err=True)

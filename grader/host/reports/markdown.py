@@ -7,7 +7,7 @@ from pathlib import Path
 
 from grader import hookimpl
 from grader.contract.isolation import openings
-from grader.contract.text import NAME, markdown
+from grader.contract.text import NAME, count, markdown
 from grader.host.files import replace
 from grader.host.rank import Row, Standings, Table
 from grader.host.reports.tables import better, columns, render, whole
@@ -118,16 +118,12 @@ def _failures(row: Row) -> Iterator[str]:
 def _left_out(table: Table) -> str:
     told = []
     if table.superseded:
-        names = ", ".join(f"{markdown(name, NAME)} ({count})" for name, count in table.superseded.items())
-        count = sum(table.superseded.values())
-        told.append(f"Superseded because the submission has changed since: {_records(count)}: {names}.")
+        names = ", ".join(f"{markdown(name, NAME)} ({many})" for name, many in table.superseded.items())
+        records = count(sum(table.superseded.values()), "record")
+        told.append(f"Superseded because the submission has changed since: {records}: {names}.")
     if table.reruns:
-        told.append(f"Replaced by a later run of the same seed: {_records(table.reruns)}.")
+        told.append(f"Replaced by a later run of the same seed: {count(table.reruns, 'record')}.")
     return "\n".join(told)
-
-
-def _records(count: int) -> str:
-    return f"{count} record{'s' if count != 1 else ''}"
 
 
 def _list(lines: Sequence[str]) -> str:
