@@ -77,7 +77,7 @@ class EventLog:
     @hookimpl
     def grader_trial_start(self, trial: Trial) -> None:
         """Write which."""
-        self._write("trial_start", _of_trial(trial))
+        self._write("trial_start", _identity(trial))
 
     @hookimpl
     def grader_trial_progress(self, trial: Trial, phase: str, point: CurvePoint | None) -> None:
@@ -194,25 +194,16 @@ def _task(trial: Trial) -> dict[str, object]:
     return {"name": task.name, "budget": str(trial.budget), "metric": task.metric, **sizes}
 
 
-def _of_trial(trial: Trial) -> dict[str, object]:
+def _identity(what: Trial | Record) -> dict[str, object]:
     return {
-        "node_id": trial.node_id,
-        "submission": trial.submission.name,
-        "digest": trial.submission.digest,
-        "task": trial.task.name,
-        "budget": str(trial.budget),
-        "seed": trial.seed,
+        "node_id": what.node_id,
+        "submission": what.submission.name,
+        "digest": what.submission.digest,
+        "task": what.task.name,
+        "budget": str(what.budget),
+        "seed": what.seed,
     }
 
 
 def _of_record(record: Record) -> dict[str, object]:
-    return {
-        "node_id": record.node_id,
-        "submission": record.submission.name,
-        "digest": record.submission.digest,
-        "task": record.task.name,
-        "budget": record.budget,
-        "seed": record.seed,
-        "status": record.status,
-        "metrics": record.metrics,
-    }
+    return {**_identity(record), "status": record.status, "metrics": record.metrics}
