@@ -9,7 +9,6 @@ record broken or lost? A process of its own: it adopts what the killed leave.
 
 from __future__ import annotations
 
-import ctypes
 import random
 import shutil
 import signal
@@ -25,8 +24,8 @@ from sessions import environment
 from grader.contract.record import Record
 from grader.contract.status import Status
 from grader.host.store import Store
+from grader.worker.confine import become_subreaper
 
-_PR_SET_CHILD_SUBREAPER = 36
 _EARLY = 0.2  # of a run
 _PATIENCE = 15.0  # seconds for what was killed to be gone
 
@@ -61,7 +60,7 @@ class Counts(msgspec.Struct, kw_only=True):
 def main() -> None:
     """Do as the file says; the counts lie beside it."""
     spec = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Spec)
-    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, ctypes.c_ulong(1), 0, 0, 0)
+    become_subreaper()
     counts = run(spec)
     Path(sys.argv[1]).with_suffix(".counts").write_bytes(msgspec.json.encode(counts))
 

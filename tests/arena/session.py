@@ -5,7 +5,6 @@ The specification and the result are JSON files: whoever asked may be another us
 
 from __future__ import annotations
 
-import ctypes
 import os
 import shutil
 import sys
@@ -33,12 +32,12 @@ from grader.host.settings import make_config
 from grader.host.slots import Slot
 from grader.host.supervise import Listener
 from grader.plugins import harness_manager
+from grader.worker.confine import become_subreaper
 
 LIMITS = Limits(load=4, train=6, after=1, predict=4, memory=256 * 2**20, scratch=2 * 2**20, weights=8 * 2**20)
 SLOTS = 4  # so that the honest truly run beside attackers
 _MANY = 40  # submissions from which preparing the server for cheap forks pays
 _EVERY = 48  # attacks between two honest submissions
-_PR_SET_CHILD_SUBREAPER = 36
 
 
 class Spec(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,7 +93,7 @@ def main() -> None:
     """Run the session that the file describes; the result lies beside it."""
     spec = msgspec.json.decode(Path(sys.argv[1]).read_bytes(), type=Spec)
     # orphans of a worker whose server is gone become this process's children, and are found
-    ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, ctypes.c_ulong(1), 0, 0, 0)
+    become_subreaper()
     result = run(spec)
     Path(spec.folder, "result.json").write_bytes(msgspec.json.encode(result))
 
