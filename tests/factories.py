@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from grader.contract.budget import Budget
+from grader.contract.isolation import Isolation
 from grader.contract.record import (
     CurvePoint,
     DeviceInfo,
@@ -21,7 +22,7 @@ from grader.contract.record import (
     Usage,
 )
 from grader.contract.status import Phase, Status
-from grader.contract.submission import Submission
+from grader.contract.submission import HookInfo, Submission
 from grader.contract.task import Task
 from grader.contract.trial import Device, Trial
 from grader.host.evidence import Evidence, evidence_of
@@ -113,35 +114,41 @@ def record(
     return msgspec.structs.replace(base, **changes)
 
 
-def trial(name: str = "mlp", *, seed: int = 0, budget: str = "3 epochs", **changes: Any) -> Trial:
+def trial(
+    name: str = "mlp", *, seed: int = 0, budget: str = "3 epochs", digest: str = "", **changes: Any
+) -> Trial:
     """The trial that `record` with the same arguments is the record of; `changes` are fields of Trial."""
-    known = record(name).submission
+    known, info = record(name, digest=digest), task()
+    who = known.submission
     base = Trial(
         submission=Submission(
             name=name,
-            path=f"/class/{known.path}",
-            display=known.path,
-            entry=f"/class/{known.path}",
+            path=f"/class/{who.path}",
+            display=who.path,
+            entry=f"/class/{who.path}",
             package=False,
             files=(f"{name}.py",),
-            digest=known.digest,
+            digest=who.digest,
+            hooks={"build_model": HookInfo("build_model", f"{name}.py", 1)},
         ),
         task=Task(
-            name="digits",
+            name=info.name,
             title="Handwritten digits",
             kind="multiclass",
             input_shape=(1, 8, 8),
             input_dtype="uint8",
-            classes=tuple("0123456789"),
-            metric="accuracy",
+            classes=info.classes,
+            metric=info.metric,
             budget="3 epochs",
-            train_samples=1297,
-            test_samples=500,
+            train_samples=info.train_samples,
+            test_samples=info.test_samples,
+            digest=info.digest,
         ),
         budget=Budget.parse(budget),
         seed=seed,
-        device=Device(kind="cpu", name="A Processor 9000"),
-        threads=1,
+        device=Device(kind=known.device.kind, name=known.device.name),
+        threads=known.device.threads,
+        isolation=Isolation(known.isolation),
     )
     return msgspec.structs.replace(base, **changes)
 

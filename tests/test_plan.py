@@ -9,14 +9,12 @@ from typing import Any
 import factories
 import msgspec
 import pytest
+from factories import trial
 
-from grader.contract.budget import Budget
 from grader.contract.errors import NothingCollected
 from grader.contract.isolation import Isolation
 from grader.contract.record import Record, Timing
 from grader.contract.status import Status
-from grader.contract.submission import HookInfo, Submission
-from grader.contract.task import Task
 from grader.contract.trial import Device, Limits, Trial
 from grader.host import plan
 from grader.host.config import Config
@@ -26,36 +24,6 @@ from grader.host.store import Store, reuse_key
 from grader.host.track import reuse_key_of
 
 CONFIG = Config(root=Path("/"))
-HOOKS = {"build_model": HookInfo("build_model", "mlp.py", 1)}
-
-
-def trial(name: str = "mlp", *, seed: int = 0, digest: str = "", **changes: Any) -> Trial:
-    """The trial that `factories.record` of the same arguments is the record of."""
-    info = factories.task()
-    submission = Submission(
-        name=name,
-        path=f"/{name}.py",
-        display=f"submissions/{name}.py",
-        entry=f"/{name}.py",
-        package=False,
-        files=(f"{name}.py",),
-        digest=digest or factories.record(name).submission.digest,
-        hooks=HOOKS,
-    )
-    made = Trial(
-        submission=submission,
-        task=Task(
-            name=info.name, title="", kind="multiclass", classes=info.classes, input_shape=(1, 8, 8),
-            input_dtype="uint8", metric=info.metric, budget="3 epochs", train_samples=info.train_samples,
-            test_samples=info.test_samples, digest=info.digest,
-        ),
-        budget=Budget.parse("3 epochs"),
-        seed=seed,
-        device=Device(kind="cpu", name="A Processor 9000"),
-        threads=1,
-        isolation=Isolation.LANDLOCK,
-    )  # fmt: skip
-    return msgspec.structs.replace(made, **changes)
 
 
 def took(seconds: float, name: str = "mlp", **changes: Any) -> Record:
@@ -71,7 +39,7 @@ class TestReuse:
 
     def test_a_trial_has_the_key_of_its_record(self) -> None:
         assert reuse_key_of(trial(), "2.9.0") == reuse_key(factories.record())
-        timed = trial(budget=Budget.parse("10s"))
+        timed = trial(budget="10s")
         assert reuse_key_of(timed, "2.9.0") == reuse_key(factories.record(budget="10s"))
 
     def test_what_is_done_is_found(self, store: Store) -> None:
@@ -85,7 +53,7 @@ class TestReuse:
         [
             trial(seed=1),
             trial(digest="e" * 64),
-            trial(budget=Budget.parse("4 epochs")),
+            trial(budget="4 epochs"),
             trial(isolation=Isolation.STRICT),
             trial(device=Device(kind="cuda", index=0, name="A GPU")),
             trial("mlp2"),
@@ -108,7 +76,7 @@ class TestReuse:
         store = Store(tmp_path)
         for budget in ("3 epochs", "10s"):
             store.write(factories.record(budget=budget), factories.evidence())
-        timed = trial(budget=Budget.parse("10s"))
+        timed = trial(budget="10s")
         two = [msgspec.structs.replace(each, threads=2) for each in (trial(), timed)]
         done = [
             step.done
@@ -144,9 +112,11 @@ class TestReuse:
         assert again[0].done is not None
 
 
-def ordered(trials: Iterable[Trial], history: History, slots: int = 2, **wishes: Any) -> list[str]:
-    config = Config(root=Path("/"), **wishes)
-    return [each.submission.name for each in plan.in_order(list(trials), config, history, slots)]
+def ordered(
+    trials: Iterable[Trial], history: History, slots: int = 2, *, failed_first: bool = False
+) -> list[str]:
+    placed = plan.in_order(list(trials), history, slots, failed_first=failed_first)
+    return [each.submission.name for each in placed]
 
 
 class TestOrder:
@@ -176,24 +146,21 @@ class TestOrder:
 class TestChoice:
     def test_last_failed_leaves_what_failed(self) -> None:
         history = History([factories.record("good"), factories.failed("bad")])
-        config = Config(root=Path("/"), last_failed=True)
-        left = plan.chosen([trial("good"), trial("bad"), trial("new")], config, history)
+        left = plan.chosen([trial("good"), trial("bad"), trial("new")], "", history)
         assert [each.submission.name for each in left] == ["bad"]
 
     def test_the_latest_outcome_counts_whatever_the_files_were(self) -> None:
         was = factories.failed("mlp", digest="0" * 64, finished="2025-01-01T00:00:00Z")
-        config = Config(root=Path("/"), last_failed=True)
         both = [trial("mlp"), trial("bad")]
         history = History([was, factories.record("mlp"), factories.failed("bad")])
-        assert plan.chosen(both, config, history) == both[1:]
+        assert plan.chosen(both, "", history) == both[1:]
 
     def test_where_nothing_failed_all_are_left(self) -> None:
-        config = Config(root=Path("/"), last_failed=True)
-        assert len(plan.chosen([trial("a"), trial("b")], config, History([]))) == 2
+        assert len(plan.chosen([trial("a"), trial("b")], "", History([]))) == 2
 
     def test_a_keyword_that_leaves_none_is_said(self) -> None:
         with pytest.raises(NothingCollected, match=r"-k 'nobody' deselects all 1 trials"):
-            plan.chosen([trial()], Config(root=Path("/"), keyword="nobody"), None)
+            plan.chosen([trial()], "nobody", None)
 
 
 class TestEstimates:
@@ -202,7 +169,7 @@ class TestEstimates:
         assert history.estimate(trial()) == 6
 
     def test_a_budget_in_seconds_is_an_estimate(self) -> None:
-        assert History([]).estimate(trial(budget=Budget.parse("20s"))) == pytest.approx(20, abs=1)
+        assert History([]).estimate(trial(budget="20s")) == pytest.approx(20, abs=1)
 
     def test_nothing_like_it_was_run(self) -> None:
         assert History([took(5, budget="4 epochs")]).estimate(trial()) is None
@@ -217,7 +184,7 @@ class TestEstimates:
         assert makespan(seconds, slots) == wanted
 
     def test_a_class_of_500_takes_seven_hours(self) -> None:
-        timed = Budget.parse("20s")
+        timed = "20s"
         seeds = [
             [trial(f"s{n}", seed=seed, digest="0", budget=timed) for seed in range(5)] for n in range(500)
         ]

@@ -13,7 +13,6 @@ from grader.contract.status import Status
 if TYPE_CHECKING:
     from grader.contract.record import Record
     from grader.contract.trial import Trial
-    from grader.host.config import Config
     from grader.host.history import History
     from grader.host.store import Store
 
@@ -26,18 +25,21 @@ class Step:
     done: Record | None = None
 
 
-def chosen(trials: Sequence[Trial], config: Config, history: History | None) -> list[Trial]:
-    """Return the trials that -k and --lf leave. Raises NothingCollected when that is none of them."""
+def chosen(trials: Sequence[Trial], keyword: str, failures: History | None) -> list[Trial]:
+    """Return the trials that -k leaves, and where a history is given for --lf, those that failed last time.
+
+    Raises NothingCollected when -k leaves none.
+    """
     left = list(trials)
-    if config.keyword:
+    if keyword:
         from grader.host.keywords import match
 
-        matches = match(config.keyword)
+        matches = match(keyword)
         left = [trial for trial in left if matches(trial.node_id)]
         if not left:
-            raise NothingCollected(f"-k {config.keyword!r} deselects all {len(trials)} trials")
-    if config.last_failed and history is not None:
-        failed = [trial for trial in left if history.failed(trial)]
+            raise NothingCollected(f"-k {keyword!r} deselects all {len(trials)} trials")
+    if failures is not None:
+        failed = [trial for trial in left if failures.failed(trial)]
         left = failed or left  # as pytest: where nothing had failed, all
     return left
 
@@ -51,7 +53,7 @@ def steps(
     ]
 
 
-def in_order(trials: Sequence[Trial], config: Config, history: History, slots: int) -> list[Trial]:
+def in_order(trials: Sequence[Trial], history: History, slots: int, *, failed_first: bool) -> list[Trial]:
     """Return the trials in the order in which they start: with --ff those first that failed last time.
 
     In several slots the longest first, so that none is left to run alone at the end; unknown may be long.
@@ -59,7 +61,7 @@ def in_order(trials: Sequence[Trial], config: Config, history: History, slots: i
 
     def place(trial: Trial) -> tuple[bool, float]:
         seconds = history.estimate(trial) if slots > 1 else 0.0
-        return config.failed_first and not history.failed(trial), -(math.inf if seconds is None else seconds)
+        return failed_first and not history.failed(trial), -(math.inf if seconds is None else seconds)
 
     return sorted(trials, key=place)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from grader.contract.text import plain
+from grader.contract.text import count, plain
 from grader.host.history import makespan
 from grader.host.plan import Step, in_order, reasons
 
@@ -44,13 +44,14 @@ def _lines(
 
 
 def _total(steps: Sequence[Step], history: History, config: Config, slots: int) -> str:
-    todo = in_order([step.trial for step in steps if step.done is None], config, history, slots)
+    todo = [step.trial for step in steps if step.done is None]
+    todo = in_order(todo, history, slots, failed_first=config.failed_first)
     said = f"{len(steps):,} trials: {len(steps) - len(todo):,} reused, {len(todo):,} to run"
     if not todo:
         return said
     known = [each for trial in todo if (each := history.estimate(trial)) is not None]
     unknown = len(todo) - len(known)
-    said += f" in {slots} slot{'s' if slots != 1 else ''}"
+    said += f" in {count(slots, 'slot')}"
     if known:
         said += f", about {duration(makespan(known, slots))}"
     if unknown:

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from grader.contract.budget import Budget
@@ -55,7 +56,6 @@ class Session:
         self.reused: list[Record] = []  # those of them that are of earlier runs
         self.slots: tuple[Slot, ...] = ()
         self._hidden: list[Path] = []  # folders that no worker may read
-        self._submissions: list[Submission] = []
         self._definitions: dict[str, TaskDefinition] = {}
         self._data: dict[str, PreparedTask] = {}  # of the tasks that something has to be run on
         self._level = Isolation.RLIMIT
@@ -87,7 +87,7 @@ class Session:
         """Return what `run` would do, having run nothing, and what is known of how long it may take."""
         with ExitStack() as stack:
             steps = self._steps(stack)
-        return steps, History(self._there.values())
+        return steps, self._history
 
     def _steps(self, stack: ExitStack) -> list[plan.Step]:
         """Collect, choose, and hold what is asked for against what is done."""
@@ -97,18 +97,20 @@ class Session:
         with ThreadPoolExecutor(1, thread_name_prefix="canary") as aside:  # it takes as long as reading files
             level = aside.submit(self._isolation)
             self._definitions = self._chosen_tasks()
-            self._submissions = chosen(collect(self.config, self.manager), self.config)
+            submissions = chosen(collect(self.config, self.manager), self.config)
             if self._keep:
                 self._there, self.problems = self._store.read_files()
             found = devices.choose(self.config.device)
             self.slots = slots(self.config.slots, found, devices.threads(self.config.threads))
             self._level = level.result()
         tasks = [self._task(definition, stack) for definition in self._definitions.values()]
-        trials = self._trials(tasks, found[0])
+        trials = self._trials(submissions, tasks, found[0])
         again = self.config.rerun or not self._keep
         return plan.steps(trials, self._store, environment.current().torch, self._there, rerun=again)
 
-    def _trials(self, tasks: Sequence[Task], device: Device) -> list[Trial]:
+    def _trials(
+        self, submissions: Sequence[Submission], tasks: Sequence[Task], device: Device
+    ) -> list[Trial]:
         config = self.config
         threads = devices.threads(config.threads)
         trials = [
@@ -125,10 +127,10 @@ class Session:
                 limits=config.limits,
             )
             for task in tasks
-            for submission in self._submissions
+            for submission in submissions
             for seed in config.seeds
         ]
-        trials = plan.chosen(trials, config, History(self._there.values()) if config.last_failed else None)
+        trials = plan.chosen(trials, config.keyword, self._history if config.last_failed else None)
         self.manager.hook.grader_modify_trials(trials=trials, config=config)
         if not trials:
             raise NothingCollected("a plugin's grader_modify_trials has left no trial to run")
@@ -144,7 +146,8 @@ class Session:
         executor = stack.enter_context(closing(self._executor(scheduler, todo)))
         for name in dict.fromkeys(trial.task.name for trial in todo):
             self._open(self._definitions[name], stack)  # while the executor starts
-        todo = plan.in_order(todo, self.config, History(self._there.values()), executor.slots)
+        if executor.slots > 1 or self.config.failed_first:
+            todo = plan.in_order(todo, self._history, executor.slots, failed_first=self.config.failed_first)
         self._tell_start(todo)
         try:
             scheduler.run(todo, self._data, executor)
@@ -154,6 +157,10 @@ class Session:
         except BaseException:
             executor.cancel()
             raise
+
+    @cached_property
+    def _history(self) -> History:
+        return History(self._there.values())
 
     def _tell_start(self, todo: Sequence[Trial]) -> None:
         self.manager.hook.grader_session_start(
