@@ -161,6 +161,8 @@ def test_seeds_are_a_count_or_a_list(said: Any, seeds: tuple[int, ...]) -> None:
         ),
         ({"device": "cuda:-1"}, "device: no device 'cuda:-1'"),
         ({"threads": 0}, "threads: 0 is below 1"),
+        ({"threads": "x"}, "threads: 'x' is no whole number; write a number like 2"),
+        ({"slots": "x"}, "slots: 'x' is no whole number; write a number like 2, or auto"),
         ({"max_failures": 0}, "max_failures: 0 is below 1"),
         ({"budget": "nan epochs"}, "budget: budget 'nan epochs' must be a finite number above zero"),
         ({"budget": "-3s"}, "budget: budget '-3s' must be"),

@@ -160,14 +160,14 @@ def _listed_seeds(seeds: list[int]) -> tuple[int, ...]:
     return tuple(seeds)
 
 
-def _whole(value: object) -> int:
+def _whole(value: object, like: str = "a count like 3 or a list like 0,7,9") -> int:
     try:
         if isinstance(value, str | int) and not isinstance(value, bool):
             return int(value)
     except ValueError:
         pass
     shown = plain(str(value), 60)
-    raise UsageError(f"{shown!r} is no whole number; write a count like 3 or a list like 0,7,9")
+    raise UsageError(f"{shown!r} is no whole number; write {like}")
 
 
 def _device(given: Given) -> str:
@@ -199,8 +199,8 @@ def _isolation(given: Given) -> Isolation | None:
         ) from None
 
 
-def _at_least_one(given: Given) -> int:
-    value = _whole(given.value)
+def _at_least_one(given: Given, like: str = "a number like 2") -> int:
+    value = _whole(given.value, like)
     if value < 1:
         raise UsageError(f"{value} is below 1")
     return value
@@ -209,7 +209,7 @@ def _at_least_one(given: Given) -> int:
 def _slots(given: Given) -> int | str:
     if str(given.value).strip().lower() == AUTO:
         return AUTO
-    return _at_least_one(given)
+    return _at_least_one(given, f"a number like 2, or {AUTO}")
 
 
 def _folder(given: Given) -> Path:
