@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import torch
 
+    from grader.host.archive import Archive
     from grader.host.config import Config
     from grader.host.executors import Executor
     from grader.host.rank import Standings
@@ -184,6 +185,12 @@ class HarnessHooks:
         raise NotImplementedError
 
     @hookspec
-    def grader_write_leaderboard(self, standings: Standings, directory: Path) -> Sequence[Path]:
-        """Write a form of the leaderboard into the directory and return the files. Host."""
+    def grader_write_leaderboard(
+        self, standings: Standings, archive: Archive, directory: Path
+    ) -> Sequence[Path]:
+        """Write a form of the leaderboard into the directory and return the files. Host.
+
+        `archive` gives the records behind each row, and their evidence: what is written depends on nothing
+        else, so that the same records make the same bytes.
+        """
         raise NotImplementedError

@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from grader.contract.text import NAME, one_line
+from grader.host.rank import Who
 from grader.host.track import Track
 
 if TYPE_CHECKING:
     from grader.host.rank import Standings
-
-Who = tuple[str, str, str]
-"""Name, model and loop, which make a row."""
 
 Ranks = Mapping[Track, Mapping[Who, int | None]]
 """Each track's rows with their ranks; None for a row without one."""

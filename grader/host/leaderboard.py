@@ -10,6 +10,7 @@ import pluggy
 
 from grader.contract.errors import StoreError
 from grader.contract.record import Record, TaskInfo
+from grader.host.archive import Archive
 from grader.host.rank import Standings, standings
 from grader.host.store import Store
 
@@ -25,13 +26,15 @@ def regenerate(
     line for each file that is no record, and the files that were written. Raises StoreError when a file
     cannot be written.
     """
-    records, problems = read or Store(directory).read()
+    store = Store(directory)
+    records, problems = read or store.read()
+    archive = Archive(records, store)
 
     def columns(task: TaskInfo) -> Sequence[str]:
         return [name for names in manager.hook.grader_columns(task=task) for name in names]
 
-    ranked = standings(records, columns)
-    written = manager.hook.grader_write_leaderboard(standings=ranked, directory=directory)
+    ranked = standings(archive.records, columns)
+    written = manager.hook.grader_write_leaderboard(standings=ranked, archive=archive, directory=directory)
     return ranked, problems, sorted(path for paths in written for path in paths)
 
 

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
+from typing import Literal
 
 import msgspec
 
@@ -17,6 +18,9 @@ from grader.host.track import Track, track
 Z95 = 1.959963984540054  # the normal distribution's 97.5 % quantile
 
 Columns = Callable[[TaskInfo], Sequence[str]]
+
+Who = tuple[str, str, str]
+"""Name, model and loop, which make a row."""
 
 
 class Score(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +55,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     counted: int  # seeds that ran, harness errors left out
     seeds: tuple[int, ...]  # those that ended well
     metrics: dict[str, Score]
-    interval: tuple[float, float] | None = None  # 95 % over test samples, of these weights: one seed only
+    interval: tuple[float, float] | None = None  # 95 %, of the primary metric
+    interval_of: Literal["", "weights", "method"] = ""  # what it speaks of: one training, or the method
     train_seconds: float | None = None
     samples_per_second: float | None = None
     epochs: float | None = None
@@ -88,6 +93,11 @@ def standings(records: Iterable[Record], columns: Columns | None = None) -> Stan
     return Standings(tables=tuple(_table(key, tracks[key], columns) for key in sorted(tracks)))
 
 
+def runs(records: Iterable[Record]) -> dict[Track, dict[Who, list[Record]]]:
+    """Return the records that count, one a seed and in the order of the seeds, by track and row."""
+    return {key: _chosen(_current(together)[0]) for key, together in _tracks(records).items()}
+
+
 class Place(StrEnum):
     """What a record is to the tables of today."""
 
@@ -101,7 +111,7 @@ def places(records: Sequence[Record]) -> list[Place]:
     found: dict[int, Place] = {}
     for together in _tracks(records).values():
         current, _ = _current(together)
-        counted = [record for seeds in _chosen(current) for record in seeds]
+        counted = [record for seeds in _chosen(current).values() for record in seeds]
         found |= {id(record): Place.RERUN for record in current}
         found |= {id(record): Place.CURRENT for record in counted}
     return [found.get(id(record), Place.SUPERSEDED) for record in records]
@@ -132,8 +142,8 @@ def _table(key: Track, records: Sequence[Record], columns: Columns | None) -> Ta
     task = max(records, key=lambda record: (record.finished, ascii(record.task))).task
     current, superseded = _current(records)
     chosen = _chosen(current)
-    used = [record for seeds in chosen for record in seeds]
-    rows = _ordered([_row(seeds, task) for seeds in chosen], task)
+    used = [record for seeds in chosen.values() for record in seeds]
+    rows = _ordered([_row(seeds, task) for seeds in chosen.values()], task)
     return Table(
         track=key,
         task=task,
@@ -154,13 +164,13 @@ def _tracks(records: Iterable[Record]) -> dict[Track, list[Record]]:
     return tracks
 
 
-def _chosen(current: Iterable[Record]) -> list[list[Record]]:
+def _chosen(current: Iterable[Record]) -> dict[Who, list[Record]]:
     """The records that count, one a seed: those of each row of a track."""
-    groups: dict[tuple[str, str, str], dict[int, list[Record]]] = {}
+    groups: dict[Who, dict[int, list[Record]]] = {}
     for record in current:
         who = record.submission
         groups.setdefault((who.name, who.model, who.loop), {}).setdefault(record.seed, []).append(record)
-    return [[_latest(seeds[seed]) for seed in sorted(seeds)] for seeds in groups.values()]
+    return {who: [_latest(seeds[seed]) for seed in sorted(seeds)] for who, seeds in groups.items()}
 
 
 def _current(records: Iterable[Record]) -> tuple[list[Record], dict[str, int]]:
@@ -217,6 +227,7 @@ def _row(runs: Sequence[Record], task: TaskInfo) -> Row:
         seeds=tuple(run.seed for run in good),
         metrics=_metrics(good),
         interval=_interval(good, task),
+        interval_of="weights" if _interval(good, task) else "",
         train_seconds=_mean(run.timing.train_seconds for run in good),
         samples_per_second=_mean(run.usage.samples_per_second for run in good),
         epochs=_mean(run.usage.epochs for run in good),

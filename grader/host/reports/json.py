@@ -9,9 +9,9 @@ One object: `schema` (1; raised when a reader would misread a newer form), `grad
 - `columns`: the metrics that people are shown, the primary one first;
 - `rows`, best first: `rank` (null unless every counted seed ended well), `name, model, loop, title, path,
   digest, status` (in words), `ok` and `counted` (seeds), `seeds`, `metrics` (name to `mean` and `std`, null
-  for one seed), `interval` (95 %, Wilson, one seed only, else null), `train_seconds, samples_per_second,
-  epochs, parameters, weights_bytes, max_rss` (null when unknown), `failures` (`seed, status, phase,
-  reason, counted`) and `notes`;
+  for one seed), `interval` (95 %, else null) and `interval_of` ("weights" of one training, or the
+  "method"), `train_seconds, samples_per_second, epochs, parameters, weights_bytes, max_rss` (null when
+  unknown), `failures` (`seed, status, phase, reason, counted`) and `notes`;
 - `superseded` (name to number of records of older digests), `reruns`, `devices`, `torch`, `alongside`.
 
 Fractions are 0 to 1, times in seconds, sizes in bytes. Text is as submissions wrote it: escape it.

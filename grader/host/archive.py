@@ -1,0 +1,41 @@
+"""What a leaderboard is made from: the records that count, and what lies beside them, read when asked for."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from grader.contract.errors import StoreError
+from grader.host.rank import Who, runs
+
+if TYPE_CHECKING:
+    from grader.contract.record import Record
+    from grader.host.evidence import Evidence
+    from grader.host.rank import Row, Table
+    from grader.host.store import Store
+    from grader.host.track import Track
+
+
+class Archive:
+    """The records of a leaderboard folder. Evidence is read anew each time: who needs it twice keeps it."""
+
+    def __init__(self, records: Iterable[Record], store: Store | None = None) -> None:
+        self.records = tuple(records)
+        self._store = store
+
+    @cached_property
+    def _runs(self) -> Mapping[Track, Mapping[Who, Sequence[Record]]]:
+        return runs(self.records)
+
+    def runs(self, table: Table, row: Row) -> Sequence[Record]:
+        """The records of a row, one a seed, in the order of the seeds; failed ones are among them."""
+        return self._runs[table.track][row.name, row.model, row.loop]
+
+    def evidence(self, record: Record) -> Evidence | None:
+        """The evidence of a record; None where it failed, or where its evidence is missing or damaged."""
+        if self._store is not None:
+            with contextlib.suppress(StoreError):
+                return self._store.evidence(record)
+        return None
