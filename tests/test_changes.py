@@ -9,7 +9,6 @@ import pytest
 
 from grader.contract.record import Record
 from grader.host.changes import Changes, changes, former, ranks, told
-from grader.host.rank import standings
 from grader.host.reports import json as report
 from grader.host.track import Track, track
 
@@ -23,7 +22,7 @@ def board(**correct: int) -> list[Record]:
 
 
 def between(before: list[Record], after: list[Record]) -> dict[Track, Changes]:
-    return changes(ranks(standings(before)), ranks(standings(after)))
+    return changes(ranks(factories.ranked(before)), ranks(factories.ranked(after)))
 
 
 def names(found: Changes) -> dict[str, list[object]]:
@@ -36,8 +35,8 @@ def names(found: Changes) -> dict[str, list[object]]:
 
 
 def test_ranks_go_up_and_down_and_rows_come_and_go() -> None:
-    before = board(stays=490, falls=480, climbs=400, leaves=300)
-    after = board(stays=490, climbs=485, falls=480, comes=100)
+    before = board(stays=490, falls=380, climbs=300, leaves=200)
+    after = board(stays=490, climbs=440, falls=380, comes=100)
     (found,) = between(before, after).values()
     assert names(found) == {
         "up": [("climbs", 3, 2)],
@@ -72,7 +71,7 @@ def test_the_words_are_few_however_many_have_moved() -> None:
     found = between(before, [*before, factories.record("\x1b[31mbest", correct=500)])
     assert told(found) == [
         "changed since the last leaderboard: digits, 3 epochs, cpu",
-        "  down: row-000 #1 to #2, row-001 #2 to #3, row-002 #3 to #4, row-003 #4 to #5, row-004 #5 to #6, "
+        "  down: row-000 #1 to #2, row-001 #1 to #2, row-002 #1 to #2, row-003 #1 to #2, row-004 #1 to #2, "
         "and 195 more",
         r"  new: \x1b[31mbest (#1)",
     ]
@@ -80,7 +79,7 @@ def test_the_words_are_few_however_many_have_moved() -> None:
 
 
 def test_the_last_leaderboard_is_read_from_its_json(tmp_path: Path) -> None:
-    made = standings([*board(a=400, b=-1), factories.record("文件", budget="10s")])
+    made = factories.ranked([*board(a=400, b=-1), factories.record("文件", budget="10s")])
     (tmp_path / "leaderboard.json").write_bytes(report.document(made))
     assert former(tmp_path) == ranks(made)
     assert former(tmp_path)[track(board(a=1)[0])][("a", "a", "default")] == 1  # type: ignore[index]

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from factories import HOSTILE, failed, record, task
+from factories import HOSTILE, failed, ranked, record, task
 from sessions import IMPORTS, at_home, command, loop, write
 from wcwidth import wcswidth
 
@@ -27,7 +27,6 @@ from grader.host.config import Config
 from grader.host.cross import chosen, pair
 from grader.host.keywords import match
 from grader.host.naming import Nameable, unique_names
-from grader.host.rank import standings
 from grader.host.reports.matrix import document, grader_write_leaderboard, matrix_text
 from grader.host.session import Session
 from grader.host.settings import make_config
@@ -345,17 +344,17 @@ TABLE = """\
 
 By accuracy %; higher is better.
 
-| model    |             fast |        slow |   own |   default loop |
-|:---------|-----------------:|------------:|------:|---------------:|
-| cnn      | **97.00 ± 1.41** | 99.00 (1/2) |     - |   91.00 ± 1.41 |
-| own      |    out of memory |           - | 84.00 |              - |
-| baseline |            88.00 |       86.00 |     - |              - |
+| model    |          fast |       slow |   own |   default loop |
+|:---------|--------------:|-----------:|------:|---------------:|
+| cnn      |    **97 ± 1** | 99.0 (1/2) |     - |     **91 ± 1** |
+| own      | out of memory |          - |  84.0 |              - |
+| baseline |          88.0 |       86.0 |     - |              - |
 """
 
 
 class TestMatrix:
-    def test_is_models_by_loops_with_the_best_marked(self) -> None:
-        text = document(standings(board()))
+    def test_is_models_by_loops_with_those_of_the_best_rank_marked(self) -> None:
+        text = document(ranked(board()))
         assert text[text.index("## ") :] == TABLE
 
     def test_the_same_records_give_the_same_bytes(self) -> None:
@@ -363,13 +362,13 @@ class TestMatrix:
         for turn in range(5):
             made = board()
             random.Random(turn).shuffle(made)
-            texts.add(document(standings(made)))
+            texts.add(document(ranked(made)))
         assert len(texts) == 1
 
     def test_each_track_with_a_pair_has_one(self) -> None:
         timed = [msgspec.structs.replace(each, budget="10s") for each in board()]
         plain = [record("a", budget="5 steps"), crossed("", "l", budget="5 steps")]
-        sections = document(standings([*board(), *timed, *plain])).split("\n## ")[1:]
+        sections = document(ranked([*board(), *timed, *plain])).split("\n## ")[1:]
         assert [section.splitlines()[0] for section in sections] == [
             "digits, 10s, cpu",
             "digits, 3 epochs, cpu",
@@ -377,33 +376,33 @@ class TestMatrix:
 
     def test_without_a_pair_there_is_none(self) -> None:
         plain = [record("a"), crossed("", "l"), crossed("o", "o")]
-        assert document(standings(plain)) == ""
-        assert [matrix_text(table) for table in standings(plain).tables] == [""]
+        assert document(ranked(plain)) == ""
+        assert [matrix_text(table) for table in ranked(plain).tables] == [""]
 
     def test_a_pair_leaves_the_table_when_one_of_its_two_has_changed(self) -> None:
         both = crossed("m", "l")
         who = msgspec.structs.replace(both.submission, parts={"m": "m 1", "l": "l 1"})
         both = msgspec.structs.replace(both, submission=who)
         same = [both, record("m", digest="m 1"), crossed("", "l", digest="l 1")]
-        assert document(standings(same))
+        assert document(ranked(same))
         changed = crossed("", "l", digest="l 2", finished="2027-01-01T00:00:00Z")
-        (table,) = standings([*same, changed]).tables
+        (table,) = ranked([*same, changed]).tables
         assert [row.name for row in table.rows] == ["l", "m"]
         assert table.superseded == {"l": 1, "m+l": 1}
 
     def test_the_file_goes_with_its_last_pair_and_nobody_else_s_does(self, tmp_path: Path) -> None:
         path = tmp_path / "matrix.md"
-        assert grader_write_leaderboard(standings(board()), tmp_path) == [path]
-        assert path.read_text(encoding="utf-8") == document(standings(board()))
-        assert grader_write_leaderboard(standings([]), tmp_path) == []
+        assert grader_write_leaderboard(ranked(board()), tmp_path) == [path]
+        assert path.read_text(encoding="utf-8") == document(ranked(board()))
+        assert grader_write_leaderboard(ranked([]), tmp_path) == []
         assert not path.exists()
         path.write_text("my own notes")
-        assert grader_write_leaderboard(standings([]), tmp_path) == []
+        assert grader_write_leaderboard(ranked([]), tmp_path) == []
         assert path.read_text() == "my own notes"
 
     def test_hostile_names_and_statuses_stay_text(self) -> None:
         made = [crossed(f"{name}m", f"{name}l", task=task(name=name)) for name in HOSTILE]
-        text = document(standings(made))
+        text = document(ranked(made))
         assert "<script" not in text
         assert text.replace("\n", "").isprintable()
         for row in (line for line in text.splitlines() if line.startswith("|")):
@@ -414,11 +413,11 @@ class TestMatrix:
     def test_a_terminal_of_any_width_shows_every_cell(self, width: int) -> None:
         loops = [f"loop-with-a-long-name-{number}" for number in range(6)]
         made = [
-            crossed(model, loop, correct=400 + seed + 7 * index, seed=seed)
+            crossed(model, loop, correct=200 + seed + 24 * index, seed=seed)
             for index, (model, loop) in enumerate(itertools.product(("文件" * 10, "m"), loops))
-            for seed in range(2)
+            for seed in range(4)
         ]
-        (table,) = standings(made).tables
+        (table,) = ranked(made).tables
         text = matrix_text(table, width)
         assert max(wcswidth(line) for line in text.splitlines()) <= width
         assert text.count("±") == 12
@@ -426,11 +425,11 @@ class TestMatrix:
         assert ("…" in text) == (width < 60)
 
     def test_a_terminal_s_best_is_marked(self) -> None:
-        (table,) = standings(board()).tables
+        (table,) = ranked(board()).tables
         text = matrix_text(table, 80)
         assert text.splitlines()[0] == "digits, 3 epochs, cpu: accuracy %, models by loops"
-        assert "* 97.00 ± 1.41" in text
-        assert "99.00 (1/2)" in text
+        assert "* 97 ± 1" in text
+        assert "99.0 (1/2)" in text
 
     @pytest.mark.parametrize(
         ("records", "flag", "said"),
@@ -449,7 +448,7 @@ class TestMatrix:
         capsys: pytest.CaptureFixture[str],
     ) -> None:
         def ran(config: Config, manager: object) -> SimpleNamespace:
-            shown = standings(records)
+            shown = ranked(records)
             return SimpleNamespace(
                 config=config, records=records, standings=shown, problems=(), interrupted=False,
                 stopped_early=False, run=lambda: records,

@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 import pluggy
 import pytest
-from factories import HOSTILE, board, evidence, failed, record, task
+from factories import HOSTILE, board, evidence, failed, ranked, record, task
 from wcwidth import wcswidth
 
 from grader import hookimpl, hookspecs
@@ -25,7 +25,6 @@ from grader.contract.record import TaskInfo
 from grader.contract.status import Status
 from grader.contract.text import INVISIBLE, block, csv_cell, encodable, markdown, one_line, plain_json
 from grader.host.leaderboard import regenerate
-from grader.host.rank import standings
 from grader.host.reports import csv as csv_report
 from grader.host.reports import json as json_report
 from grader.host.reports import markdown as markdown_report
@@ -164,7 +163,7 @@ def test_columns_of_a_plugin_are_shown(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("level", ["weak", "rlimit", "an-older-one"])
 def test_tables_of_levels_that_do_not_confine_are_marked(level: str) -> None:
-    made = standings([record("mlp", isolation=level), record("mlp", isolation="landlock")])
+    made = ranked([record("mlp", isolation=level), record("mlp", isolation="landlock")])
     text = readme(made)
     assert f"## digits, 3 epochs, cpu, isolation {level}\n" in text
     assert text.count("compare these rows with each other only") == 1
@@ -175,7 +174,7 @@ def test_tables_of_levels_that_do_not_confine_are_marked(level: str) -> None:
 def test_the_readme_says_what_a_track_is_and_repeats_each_failure() -> None:
     made = [record("mlp", alongside=3), failed("slow", Status.TIMEOUT, reason="training took 11 s of 10 s")]
     made += [failed("ours", Status.HARNESS_ERROR, reason="oops"), record("mlp", digest="0", finished="2025")]
-    text = readme(standings(made))
+    text = readme(ranked(made))
     for words in (
         "## digits, 3 epochs, cpu\n",
         "Trained on 1,297 samples in 10 classes (multiclass), scored by accuracy on 500 test samples (hi",
@@ -185,7 +184,7 @@ def test_the_readme_says_what_a_track_is_and_repeats_each_failure() -> None:
         "- Seed 0 of ours: harness error in train (not held against it): oops\n",
         "Superseded because the submission has changed since: 1 record: mlp (1).",
         "`grader leaderboard`",
-        "90.00 (87.06 to 92.33)",
+        "90.0 | 87.1 to 92.3, these weights |",
     ):
         assert words in text
 
@@ -193,15 +192,15 @@ def test_the_readme_says_what_a_track_is_and_repeats_each_failure() -> None:
 def test_every_row_of_a_markdown_table_has_the_columns_of_its_heading() -> None:
     made = [record(name, model=name, loop=name, notes=(name,)) for name in HOSTILE]
     made += [failed(f"f{name}", reason=name) for name in HOSTILE]
-    lines = readme(standings(made)).split("\n")
+    lines = readme(ranked(made)).split("\n")
     rows = [line for line in lines if line.startswith("|")]
     assert len(rows) == 2 + 2 * len(HOSTILE)
-    assert {len(CELLS.findall(line)) for line in rows} == {12}
+    assert {len(CELLS.findall(line)) for line in rows} == {13}
 
 
 def test_no_markup_of_a_submission_reaches_the_readme() -> None:
     made = [failed(name, reason=name, notes=(name,), task=task(name=name)) for name in HOSTILE]
-    text = readme(standings(made))
+    text = readme(ranked(made))
     for markup in (
         "<script",
         "://evil",
@@ -215,7 +214,18 @@ def test_no_markup_of_a_submission_reaches_the_readme() -> None:
         assert markup not in text
     assert not re.search(r"(?<!\\)[*~$\[\]]", text)
     assert all(line.isprintable() for line in text.split("\n"))
-    ours = ("#", "|", "- Seed ", "- On ", "Trained on ", "Budget ", "Data `", "Failures:", "Notes:")
+    ours = (
+        "#",
+        "|",
+        "- Seed ",
+        "- On ",
+        "Trained on ",
+        "Budget ",
+        "Data `",
+        "Failures:",
+        "Notes:",
+        "Rows are ",
+    )
     tables = text[text.index("\n## ") : text.index("## How to read")].split("\n")
     assert all(line.startswith(ours) for line in tables if line)
 
@@ -233,7 +243,9 @@ def test_markdown_reads_back_as_it_was() -> None:
 def test_the_csv_reads_back_with_every_digit() -> None:
     third = 1 / 3
     text = sheet(
-        standings([record("007", metrics={"accuracy": third}), record("1e3", metrics={"accuracy": 0.1})])
+        ranked(
+            [record("007", metrics={"accuracy": third}), record("1e3", metrics={"accuracy": 0.1}, correct=50)]
+        )
     )
     first, second = csv.DictReader(io.StringIO(text))
     assert (first["submission"], float(first["accuracy"])) == ("007", third)
@@ -245,7 +257,7 @@ def test_hostile_names_are_one_csv_cell_each_and_never_a_formula() -> None:
         record(name, loop=name, notes=(name,), isolation=name, metrics={"accuracy": 0.5, name: 1.0})
         for name in HOSTILE
     ]
-    text = sheet(standings(made))
+    text = sheet(ranked(made))
     rows = list(csv.reader(io.StringIO(text)))
     assert len(rows) == 1 + len(made)
     assert len({len(cells) for cells in rows}) == 1
@@ -267,16 +279,16 @@ def test_a_formula_gets_an_apostrophe(text: str) -> None:
 
 
 def test_all_text_of_the_csv_is_quoted() -> None:
-    assert '"a;=1"' in sheet(standings([record("a;=1")]))
+    assert '"a;=1"' in sheet(ranked([record("a;=1")]))
 
 
 # ---- JSON
 
 
 def test_the_json_reads_back_as_the_standings() -> None:
-    ranked = standings([record(name, correct=index) for index, name in enumerate(hostile_board())])
-    back = msgspec.json.decode(document(ranked), type=Leaderboard)
-    assert back.tables == ranked.tables
+    made = ranked([record(name, correct=index) for index, name in enumerate(hostile_board())])
+    back = msgspec.json.decode(document(made), type=Leaderboard)
+    assert back.tables == made.tables
     assert (back.schema, back.grader) == (1, "leaderboard")
 
 
@@ -296,7 +308,7 @@ def test_json_keeps_letters_readable() -> None:
 
 def test_the_json_is_described_key_by_key() -> None:
     described = json_report.__doc__ or ""
-    (table,) = json.loads(document(standings([record(), failed()])))["tables"]
+    (table,) = json.loads(document(ranked([record(), failed()])))["tables"]
     failure = table["rows"][1]["failures"][0]
     for keys in (table, table["track"], table["task"], table["rows"][0], failure):
         for key in keys:
@@ -309,7 +321,7 @@ def test_the_json_is_described_key_by_key() -> None:
 def test_a_table_fits_its_terminal_and_keeps_rank_name_and_score() -> None:
     made = [record(f"a-rather-long-name-{index}", correct=400 + index) for index in range(12)]
     made += [record("文件" * 20), failed("slow", Status.HARNESS_ERROR), *(record(name) for name in HOSTILE)]
-    (table,) = standings(made).tables
+    (table,) = ranked(made).tables
     widest = 0
     for width in (200, 120, 100, 80, 60, 48, 44):
         lines = leaderboard_text(table, width).split("\n")
@@ -321,14 +333,14 @@ def test_a_table_fits_its_terminal_and_keeps_rank_name_and_score() -> None:
 
 
 def test_columns_of_wide_characters_stay_aligned() -> None:
-    (table,) = standings([record("文件"), record("ab")]).tables
-    lines = leaderboard_text(table, 200).split("\n")[3:]
-    assert len({wcswidth(line[: line.index("90.00")]) for line in lines}) == 1
+    (table,) = ranked([record("文件"), record("ab")]).tables
+    lines = leaderboard_text(table, 200).split("\n")[3:5]
+    assert len({wcswidth(line[: line.index("90.0")]) for line in lines}) == 1
 
 
 def test_names_that_look_like_numbers_stay_as_they_are() -> None:
-    (table,) = standings([record(name) for name in ("007", "1e3", "1_000", "nan")]).tables
-    for text in (leaderboard_text(table, 200), readme(standings([record("007"), record("1e3")]))):
+    (table,) = ranked([record(name) for name in ("007", "1e3", "1_000", "nan")]).tables
+    for text in (leaderboard_text(table, 200), readme(ranked([record("007"), record("1e3")]))):
         for name in ("007", "1e3"):
             assert f" {name} " in text
     assert "  1_000 " in leaderboard_text(table, 200)

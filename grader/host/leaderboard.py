@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pluggy
@@ -18,22 +18,21 @@ from grader.host.store import Store
 def regenerate(
     directory: Path,
     manager: pluggy.PluginManager,
-    read: tuple[Iterable[Record], list[str]] | None = None,
+    read: tuple[Mapping[str, Record], list[str]] | None = None,
 ) -> tuple[Standings, list[str], list[Path]]:
     """Read the records below the directory, rank them, and have every plugin write its form.
 
-    Who has just read them gives them as `read`, with the lines about what is none. Returns the standings, one
-    line for each file that is no record, and the files that were written. Raises StoreError when a file
-    cannot be written.
+    Who has just read them gives them as `read`, by their files, with the lines about what is none. Returns
+    the standings, one line for each file that is no record, and the files that were written. Raises
+    StoreError when a file cannot be written.
     """
-    store = Store(directory)
-    records, problems = read or store.read()
-    archive = Archive(records, store)
+    files, problems = read or Store(directory).read_files()
+    archive = Archive(files)
 
     def columns(task: TaskInfo) -> Sequence[str]:
         return [name for names in manager.hook.grader_columns(task=task) for name in names]
 
-    ranked = standings(archive.records, columns)
+    ranked = standings(archive.records, columns, archive.evidence)
     written = manager.hook.grader_write_leaderboard(standings=ranked, archive=archive, directory=directory)
     return ranked, problems, sorted(path for paths in written for path in paths)
 

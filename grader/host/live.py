@@ -196,10 +196,11 @@ def _standings(tables: Sequence[Table], on: Drawing, rows: int) -> list[Line]:
 
 
 def _ranked(row: Row, table: Table, top: Sequence[Row], on: Drawing) -> Line:
+    """No rank: it takes the evidence, and whether a difference is real is not for the middle of a run."""
     metric = table.task.metric
     width = min(max(cell_len(on.text(each.name)) for each in top), on.room - 20, NAME)
     value = number(metric, row.metrics[metric].mean)
-    return [(f"{row.rank:>4}  {on.fit(row.name, width)}  {value:>10}"[: on.room], "")]
+    return [(f"  {on.fit(row.name, width)}  {value:>10}"[: on.room], "")]
 
 
 # --- drawing it ---

@@ -13,9 +13,8 @@ import msgspec
 from grader.contract.record import Record, TaskInfo
 from grader.contract.status import Status
 from grader.contract.text import count
+from grader.host.significance import ReadEvidence, Sampled, distinct, interval, sampled
 from grader.host.track import Track, track
-
-Z95 = 1.959963984540054  # the normal distribution's 97.5 % quantile
 
 Columns = Callable[[TaskInfo], Sequence[str]]
 
@@ -57,6 +56,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     metrics: dict[str, Score]
     interval: tuple[float, float] | None = None  # 95 %, of the primary metric
     interval_of: Literal["", "weights", "method"] = ""  # what it speaks of: one training, or the method
+    unproven: int = 0  # seeds that ended well and whose evidence is missing: no difference can be claimed
     train_seconds: float | None = None
     samples_per_second: float | None = None
     epochs: float | None = None
@@ -87,10 +87,16 @@ class Standings(msgspec.Struct, frozen=True, kw_only=True):
     tables: tuple[Table, ...]
 
 
-def standings(records: Iterable[Record], columns: Columns | None = None) -> Standings:
-    """Rank the records. `columns` names metrics to show beside the built-in ones, by task."""
-    tracks = _tracks(records)
-    return Standings(tables=tuple(_table(key, tracks[key], columns) for key in sorted(tracks)))
+def standings(
+    records: Iterable[Record], columns: Columns | None = None, evidence: ReadEvidence | None = None
+) -> Standings:
+    """Rank the records. `columns` names metrics to show beside the built-in ones, by task.
+
+    `evidence` reads that of a record. Without it no difference can be claimed, and all that is complete
+    shares the first rank, in the order of the means.
+    """
+    tracks, read = _tracks(records), evidence or (lambda _: None)
+    return Standings(tables=tuple(_table(key, tracks[key], columns, read) for key in sorted(tracks)))
 
 
 def runs(records: Iterable[Record]) -> dict[Track, dict[Who, list[Record]]]:
@@ -117,18 +123,6 @@ def places(records: Sequence[Record]) -> list[Place]:
     return [found.get(id(record), Place.SUPERSEDED) for record in records]
 
 
-def wilson(correct: int, samples: int, z: float = Z95) -> tuple[float, float] | None:
-    """Wilson's score interval for a fraction (E. B. Wilson, JASA 22, 1927). None where it has no meaning."""
-    if not 0 <= correct <= samples or samples == 0:
-        return None
-    share, square = correct / samples, z * z
-    centre = share + square / (2 * samples)
-    spread = z * math.sqrt(share * (1 - share) / samples + square / (4 * samples * samples))
-    scale = 1 + square / samples
-    # rounding must not push an edge beyond the fraction itself, nor beyond 0 and 1
-    return max(0.0, min(share, (centre - spread) / scale)), min(1.0, max(share, (centre + spread) / scale))
-
-
 def score(values: Sequence[float]) -> Score:
     """Mean and sample standard deviation, exactly rounded: the order of the values does not matter."""
     mean = math.fsum(value / len(values) for value in values)
@@ -138,12 +132,12 @@ def score(values: Sequence[float]) -> Score:
     return Score(mean=mean, std=spread if math.isfinite(spread) else None)
 
 
-def _table(key: Track, records: Sequence[Record], columns: Columns | None) -> Table:
+def _table(key: Track, records: Sequence[Record], columns: Columns | None, read: ReadEvidence) -> Table:
     task = max(records, key=lambda record: (record.finished, ascii(record.task))).task
     current, superseded = _current(records)
     chosen = _chosen(current)
     used = [record for seeds in chosen.values() for record in seeds]
-    rows = _ordered([_row(seeds, task) for seeds in chosen.values()], task)
+    rows = _ordered([_row(seeds, task, read) for seeds in chosen.values()], task)
     return Table(
         track=key,
         task=task,
@@ -208,8 +202,19 @@ def _latest(runs: Sequence[Record]) -> Record:
     return max(runs, key=age)
 
 
-def _row(runs: Sequence[Record], task: TaskInfo) -> Row:
+def _row(runs: Sequence[Record], task: TaskInfo, read: ReadEvidence) -> tuple[Row, Sampled | None]:
+    """The row but for its rank, and what the tests need of it."""
     good = [run for run in runs if _good(run, task)]
+    row = _told(runs, good, task)
+    if not good:
+        return row, None
+    sample, unproven = sampled(good, task, read)
+    found = interval(sample, task)
+    of = sample.of if found else ""
+    return msgspec.structs.replace(row, interval=found, interval_of=of, unproven=unproven), sample
+
+
+def _told(runs: Sequence[Record], good: Sequence[Record], task: TaskInfo) -> Row:
     failures = tuple(_failure(run, task) for run in runs if not _good(run, task))
     counted = len(good) + sum(failure.counted for failure in failures)
     who = runs[0].submission
@@ -226,8 +231,6 @@ def _row(runs: Sequence[Record], task: TaskInfo) -> Row:
         counted=counted,
         seeds=tuple(run.seed for run in good),
         metrics=_metrics(good),
-        interval=_interval(good, task),
-        interval_of="weights" if _interval(good, task) else "",
         train_seconds=_mean(run.timing.train_seconds for run in good),
         samples_per_second=_mean(run.usage.samples_per_second for run in good),
         epochs=_mean(run.usage.epochs for run in good),
@@ -275,32 +278,27 @@ def _metrics(good: Sequence[Record]) -> dict[str, Score]:
     return {name: score([run.metrics[name] for run in good]) for name in sorted(names)}
 
 
-def _interval(good: Sequence[Record], task: TaskInfo) -> tuple[float, float] | None:
-    if len(good) != 1 or good[0].correct is None or task.metric != "accuracy":
-        return None
-    return wilson(good[0].correct, task.test_samples)
-
-
 def _mean(values: Iterable[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return score(known).mean if known else None
 
 
-def _ordered(rows: Sequence[Row], task: TaskInfo) -> tuple[Row, ...]:
+def _ordered(rows: Sequence[tuple[Row, Sampled | None]], task: TaskInfo) -> tuple[Row, ...]:
     """Complete rows by mean, ranked; then those with a failed seed, then the spared, then the failed."""
     sign = -1.0 if task.higher_is_better else 1.0
 
-    def place(row: Row) -> tuple[int, float, str, str, str]:
+    def place(item: tuple[Row, Sampled | None]) -> tuple[int, float, str, str, str]:
+        row, _ = item
         mean = sign * row.metrics[task.metric].mean if row.ok else 0.0
         return _group(row), mean, row.name, row.model, row.loop
 
     ordered = sorted(rows, key=place)
-    complete = [row for row in ordered if _group(row) == 0]
+    complete = [sample for row, sample in ordered if _group(row) == 0 and sample is not None]
     ranked = [
         msgspec.structs.replace(row, rank=rank)
-        for row, rank in zip(complete, _ranks(complete, task.metric), strict=True)
+        for (row, _), rank in zip(ordered, _ranks(complete), strict=False)
     ]
-    return (*ranked, *ordered[len(ranked) :])
+    return (*ranked, *(row for row, _ in ordered[len(ranked) :]))
 
 
 def _group(row: Row) -> int:
@@ -309,12 +307,15 @@ def _group(row: Row) -> int:
     return 3 if row.counted else 2
 
 
-def _ranks(rows: Sequence[Row], metric: str) -> list[int]:
-    """The ranks of complete rows, best first: 1 + the number of rows with a strictly better mean."""
+def _ranks(rows: Sequence[Sampled]) -> list[int]:
+    """The ranks of complete rows, best first: 1 + the number of those above that are significantly better.
+
+    No row ranks above one with a better mean: where a noisy row ties with all above it, it has the rank of
+    the one right above.
+    """
     ranks: list[int] = []
-    for index, row in enumerate(rows):
-        tied = index > 0 and row.metrics[metric].mean == rows[index - 1].metrics[metric].mean
-        ranks.append(ranks[-1] if tied else index + 1)
+    for at, better in enumerate(distinct(rows)):
+        ranks.append(max(ranks[-1] if ranks else 1, 1 + int(better[:at].sum())))
     return ranks
 
 

@@ -14,11 +14,20 @@ from pathlib import Path
 
 from grader.contract.text import markdown
 from grader.hookspecs import HarnessHooks, SubmissionHooks
+from grader.host.archive import Archive
 from grader.host.rank import Table, standings
 from grader.host.reports import tables as reports
 from grader.host.store import Store
 
-_COLUMNS = ("#", "submission", "loss", "seeds", "train s", "parameters")  # and the primary metric
+_COLUMNS = (
+    "#",
+    "submission",
+    "95 % interval",
+    "loss",
+    "seeds",
+    "train s",
+    "parameters",
+)  # and the primary metric
 
 
 def main() -> None:
@@ -45,8 +54,10 @@ def between(readme: str, name: str, text: str) -> str:
 
 def leaderboard(directory: Path) -> str:
     """Return the leaderboard's tables in Markdown, cut down to what a first look needs."""
-    records, _ = Store(directory).read()
-    return "".join(f"\n{_track(table)}\n" for table in standings(records).tables)
+    files, _ = Store(directory).read_files()
+    archive = Archive(files)
+    tables = standings(archive.records, evidence=archive.evidence).tables
+    return "".join(f"\n{_track(table)}\n" for table in tables)
 
 
 def hooks() -> str:

@@ -274,7 +274,7 @@ class Session:
         from grader.host.leaderboard import regenerate
 
         if self._keep and self.records:
-            read = None if new else (self._there.values(), self.problems)
+            read = None if new else (self._there, self.problems)
             self.standings, self.problems, _ = regenerate(self.config.leaderboard, self.manager, read)
 
 

@@ -10,8 +10,9 @@ One object: `schema` (1; raised when a reader would misread a newer form), `grad
 - `rows`, best first: `rank` (null unless every counted seed ended well), `name, model, loop, title, path,
   digest, status` (in words), `ok` and `counted` (seeds), `seeds`, `metrics` (name to `mean` and `std`, null
   for one seed), `interval` (95 %, else null) and `interval_of` ("weights" of one training, or the
-  "method"), `train_seconds, samples_per_second, epochs, parameters, weights_bytes, max_rss` (null when
-  unknown), `failures` (`seed, status, phase, reason, counted`) and `notes`;
+  "method"), `unproven` (seeds whose evidence is missing), `train_seconds, samples_per_second, epochs,
+  parameters, weights_bytes, max_rss` (null when unknown), `failures` (`seed, status, phase, reason,
+  counted`) and `notes`;
 - `superseded` (name to number of records of older digests), `reruns`, `devices`, `torch`, `alongside`.
 
 Fractions are 0 to 1, times in seconds, sizes in bytes. Text is as submissions wrote it: escape it.

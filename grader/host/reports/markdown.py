@@ -11,6 +11,7 @@ from grader.contract.text import NAME, count, markdown
 from grader.host.files import replace
 from grader.host.rank import Row, Standings, Table
 from grader.host.reports.tables import better, columns, render, whole
+from grader.host.reports.words import rule
 
 _INTRODUCTION = """\
 # Leaderboard
@@ -25,12 +26,8 @@ _READING = """\
 - One table a track: task and its data, budget, kind of device, isolation and rules are the same for
   all its rows (and processor and threads, where the budget is in seconds). Rows of different tables
   must not be compared.
-- Rows are ordered by the mean of the score in the third column, at full precision. `#` is 1 + the
-  number of complete rows with a better mean. A row with a failed seed stands below complete rows, has
-  no rank, and says under `seeds` how many ended well; rows without any that did are last.
-  A harness error is our fault and never held against a submission.
-- With several seeds, `±` is the standard deviation over them. With one, the brackets are a 95 %
-  interval (Wilson) over the test samples: it speaks of these weights and claims nothing about the method.
+- The rule by which rows are ranked stands under each table. Rows without any seed that ended well are
+  last. A harness error is our fault and never held against a submission.
 - `train s` is time on the clock by the host, as a mean over seeds. `samples/s`, like all that
   is counted in the worker, is the submission's claim.
 - `model` and `loop`: `own` is the submission's; `baseline` and `default` come with grader."""
@@ -64,6 +61,7 @@ def _section(table: Table) -> Iterator[str]:
     yield track_heading(table)
     yield _described(table)
     yield render(columns(table, markdown), table.rows, "pipe")
+    yield "\n".join(rule(table, markdown))
     failures = [line for row in table.rows for line in _failures(row)]
     if failures:
         yield "Failures:"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
@@ -31,6 +32,7 @@ def columns(table: Table, text: Text = one_line) -> list[Column[Row]]:
         Column("#", lambda row: str(row.rank) if row.rank else "–"),  # noqa: RUF001 - a dash to look at
         Column("submission", lambda row: text(row.name, NAME), "left"),
         Column(text(heading(metric), NAME), lambda row: primary(row, metric)),
+        Column("95 % interval", lambda row: between(row, metric), "left", spare=2),
         *(_further(name, text) for name in table.columns if name != metric),
         Column(
             "seeds", lambda row: f"{row.ok}/{row.counted}" if row.ok < row.counted else str(row.ok), spare=5
@@ -76,30 +78,58 @@ def heading(metric: str) -> str:
 
 
 def primary(row: Row, metric: str) -> str:
-    """The score a row is ranked by, with what is known of its noise."""
-    told = with_spread(metric, row.metrics.get(metric))
+    """The score a row is ranked by, with ± its deviation over seeds, to the digits that its noise leaves."""
+    return with_spread(metric, row.metrics.get(metric), _half(row))
+
+
+def between(row: Row, metric: str) -> str:
+    """The 95 % interval of that score, and where it is not of the method but of one training, so it says."""
     if row.interval is None:
-        return told
-    low, high = row.interval
-    return f"{told} ({number(metric, low)} to {number(metric, high)})"
+        return ""
+    low, high = (number(metric, edge, _half(row)) for edge in row.interval)
+    return f"{low} to {high}" + (", these weights" if row.interval_of == "weights" else "")
 
 
-def with_spread(metric: str, value: Score | None) -> str:
-    """The mean, with ± the standard deviation over seeds where there are several."""
+def with_spread(metric: str, value: Score | None, noise: float | None = None) -> str:
+    """The mean, with ± the standard deviation over seeds where there are several.
+
+    `noise` says how far the mean is known, in the metric's unit; the deviation does where it is None.
+    """
     if value is None:
         return ""
+    noise = noise or value.std
     if value.std is None:
-        return number(metric, value.mean)
-    return f"{number(metric, value.mean)} ± {number(metric, value.std)}"
+        return number(metric, value.mean, noise)
+    return f"{number(metric, value.mean, noise)} ± {number(metric, value.std, noise)}"
 
 
-def number(metric: str, value: float) -> str:
-    """A metric's value: fractions in percent with two decimals, others with three that say something."""
+def number(metric: str, value: float, noise: float | None = None) -> str:
+    """A metric's value, a fraction in percent, to the digits that its noise leaves.
+
+    Where the noise is not known or none, fractions have two decimals, others three that say something.
+    """
+    shown, spread = (100 * value, 100 * (noise or 0)) if _is_fraction(metric) else (value, noise or 0)
+    if spread and math.isfinite(spread) and abs(shown) < 1e6:
+        return f"{shown:.{decimals(spread)}f}"
     if _is_fraction(metric):
-        return f"{100 * value:.2f}" if abs(value) < 1e4 else f"{100 * value:.3g}"
+        return f"{shown:.2f}" if abs(value) < 1e4 else f"{shown:.3g}"
     if value == 0 or 0.01 <= abs(value) < 1e6:
         return f"{value:.3f}"
     return f"{value:.3g}"
+
+
+def decimals(noise: float) -> int:
+    """Digits after the point that a number with this noise has: two of the noise, or one from 3.55 on.
+
+    So the Particle Data Group writes its figures (Review of Particle Physics, 5.3): 93.02 with 0.50 is 93.0.
+    """
+    power = math.floor(math.log10(noise))
+    return max(0, min(6, (1 if noise / 10**power < 3.55 else 0) - power))
+
+
+def _half(row: Row) -> float | None:
+    """Half of the interval's width."""
+    return (row.interval[1] - row.interval[0]) / 2 if row.interval else None
 
 
 def seconds(value: float | None) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 
 from grader.contract.isolation import openings
 from grader.contract.text import NAME, one_line
 from grader.host.rank import Table
 from grader.host.reports.tables import Column, Line, Text, columns, render
+from grader.host.reports.words import rule_in_short
 
 
 def leaderboard_text(table: Table, width: int = 80) -> str:
@@ -16,7 +18,10 @@ def leaderboard_text(table: Table, width: int = 80) -> str:
     On narrow terminals names and statuses are cut, never below ten characters.
     """
     shown = fitting(lambda text: columns(table, text), table.rows, width)
-    return f"{one_line(track_title(table), max(width, 10))}\n{render(shown, table.rows, 'simple')}"
+    lines = [one_line(track_title(table), max(width, 10)), render(shown, table.rows, "simple")]
+    if short := rule_in_short(table):
+        lines += textwrap.wrap(short, max(width, 10))
+    return "\n".join(lines)
 
 
 def track_title(table: Table) -> str:

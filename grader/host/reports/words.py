@@ -1,0 +1,79 @@
+"""What stands under a table: how its rows were ranked, and what may not be read into it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from grader.contract.text import NAME, count, one_line
+from grader.host.rank import Row, Table
+from grader.host.reports.tables import Text, whole
+from grader.host.significance import LEVEL, is_mean_over_samples
+
+_NAMED = 5  # rows that a line names
+
+
+def rule(table: Table, text: Text = one_line) -> list[str]:
+    """Return the rule in sentences, a line each, as far as it bears on these rows; `text` escapes names."""
+    ranked = [row for row in table.rows if row.rank is not None]
+    kinds = {row.interval_of for row in ranked if not row.unproven}
+    if not is_mean_over_samples(table.task):
+        return [
+            f"Rows are in the order of their means. {text(table.task.metric, NAME)} is no mean over the test "
+            "samples, so that no test tells differences from noise: none is claimed, and all are rank 1."
+        ]
+    lines = [
+        "Rows are in the order of their means. A row's rank is 1 + the number of rows above it that are "
+        f"better by more than noise (p < {LEVEL:g} for each pair), and never better than the rank right "
+        "above it: read no order into rows that share one."
+    ]
+    lines += _of_methods(table) if "method" in kinds else []
+    lines += _of_weights(table) if "weights" in kinds else []
+    if {"method", "weights"} <= kinds:
+        lines.append("Between a row of one seed and one of several no difference is claimed.")
+    return lines + list(_exceptions(table, text))
+
+
+def rule_in_short(table: Table) -> str:
+    """Return the rule in a line for a terminal, or '' where no row has a rank."""
+    kinds = {row.interval_of for row in table.rows if row.rank is not None}
+    if not kinds:
+        return ""
+    noise = {
+        frozenset({"method"}): "over seeds and test samples",
+        frozenset({"weights"}): "one seed each: of these weights, not of the methods",
+    }.get(frozenset(kinds), "none is claimed between one seed and several")
+    return f"#: 1 + the rows above that are better by more than noise ({noise})"
+
+
+def _of_methods(table: Table) -> Iterator[str]:
+    samples = whole(table.task.test_samples)
+    yield (
+        "Of a row with several seeds, ± is their standard deviation, and the 95 % interval covers both "
+        f"sources of noise, the seeds and the {samples} test samples, as the test does that compares two "
+        "such rows."
+    )
+
+
+def _of_weights(table: Table) -> Iterator[str]:
+    samples = whole(table.task.test_samples)
+    exact = "McNemar's exact test" if table.task.metric == "accuracy" else "a paired t-test"
+    yield (
+        f"A row with one seed speaks of these weights: its 95 % interval is over the {samples} test samples, "
+        f"and {exact} compares the weights of two such rows. It claims nothing about the methods: another "
+        "seed may turn it round."
+    )
+
+
+def _exceptions(table: Table, text: Text) -> Iterator[str]:
+    if any(0 < row.ok < row.counted for row in table.rows):
+        yield "A row with a failed seed stands below complete rows, without a rank."
+    unproven = [row for row in table.rows if row.unproven]
+    if unproven:
+        lacking = count(sum(row.unproven for row in unproven), "record")
+        yield f"Without their evidence ({lacking} of {_names(unproven, text)}) no difference is claimed."
+
+
+def _names(rows: Sequence[Row], text: Text) -> str:
+    names = [text(row.name, NAME) for row in rows]
+    more = [f"and {len(names) - _NAMED} more"] if len(names) > _NAMED else []
+    return ", ".join([*names[:_NAMED], *more])
