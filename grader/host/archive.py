@@ -28,12 +28,13 @@ class Archive:
         self._files = {id(record): path for path, record in files.items()}
 
     @cached_property
-    def _runs(self) -> Mapping[Track, Mapping[Who, Sequence[Record]]]:
+    def tracks(self) -> Mapping[Track, Mapping[Who, Sequence[Record]]]:
+        """The records that count, one a seed and in the order of the seeds, by track and row."""
         return runs(self.records)
 
     def runs(self, table: Table, row: Row) -> Sequence[Record]:
         """The records of a row, one a seed, in the order of the seeds; failed ones are among them."""
-        return self._runs[table.track][row.name, row.model, row.loop]
+        return self.tracks[table.track][row.name, row.model, row.loop]
 
     def evidence(self, record: Record) -> Evidence | None:
         """The evidence of a record; None where it failed, or where its evidence is missing or damaged."""

@@ -131,8 +131,11 @@ def interval(row: Sampled, task: TaskInfo) -> tuple[float, float] | None:
     return (max(low, 0.0), min(high, 1.0)) if fraction else (low, high)
 
 
-def difference(a: Sampled, b: Sampled) -> Difference | None:
-    """Return a less b; None where nothing can be said: one is of weights, or their samples are not known."""
+def difference(a: Sampled, b: Sampled, most: float = math.inf) -> Difference | None:
+    """Return a less b; None where nothing can be said: one is of weights, or their samples are not known.
+
+    No difference can be larger than `most`, so neither is an edge of its interval.
+    """
     if a.of != b.of or a.each is None or b.each is None:
         return None
     apart = a.each.astype("float64") - b.each
@@ -147,8 +150,8 @@ def difference(a: Sampled, b: Sampled) -> Difference | None:
         p = stats.two_sided(abs(mean) / error, parts) if error else float(mean == 0)
     return Difference(
         mean=mean,
-        low=mean - half,
-        high=mean + half,
+        low=max(mean - half, -most),
+        high=min(mean + half, most),
         p=p,
         of=a.of,
         seeds=(a.seeds[0], b.seeds[0]),

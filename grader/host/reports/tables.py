@@ -74,7 +74,12 @@ def better(task: TaskInfo) -> str:
 
 def heading(metric: str) -> str:
     """The metric's name, with its unit where it is shown in one."""
-    return f"{metric} %" if _is_fraction(metric) else metric
+    return f"{metric} %" if is_fraction(metric) else metric
+
+
+def unit(metric: str) -> str:
+    """What a difference of the metric is counted in, '' for a number without a unit."""
+    return "points" if is_fraction(metric) else ""
 
 
 def primary(row: Row, metric: str) -> str:
@@ -108,10 +113,10 @@ def number(metric: str, value: float, noise: float | None = None) -> str:
 
     Where the noise is not known or none, fractions have two decimals, others three that say something.
     """
-    shown, spread = (100 * value, 100 * (noise or 0)) if _is_fraction(metric) else (value, noise or 0)
+    shown, spread = (100 * value, 100 * (noise or 0)) if is_fraction(metric) else (value, noise or 0)
     if spread and math.isfinite(spread) and abs(shown) < 1e6:
         return f"{shown:.{decimals(spread)}f}"
-    if _is_fraction(metric):
+    if is_fraction(metric):
         return f"{shown:.2f}" if abs(value) < 1e4 else f"{shown:.3g}"
     if value == 0 or 0.01 <= abs(value) < 1e6:
         return f"{value:.3f}"
@@ -146,5 +151,6 @@ def whole(value: float | None) -> str:
     return f"{value:,.0f}" if abs(value) < 1e15 else f"{value:.3g}"
 
 
-def _is_fraction(metric: str) -> bool:
+def is_fraction(metric: str) -> bool:
+    """Whether the metric is a fraction, which is shown in percent."""
     return metric == "accuracy" or metric.endswith("_accuracy")
