@@ -242,3 +242,30 @@ def test_score_does_not_depend_on_the_order_and_survives_huge_values() -> None:
 
 def test_no_records_make_no_tables() -> None:
     assert standings([]).tables == ()
+
+
+# ---- over several tasks
+
+
+def test_over_several_tasks_stands_the_mean_of_the_ranks_in_each_tasks_own_table() -> None:
+    mnist = task(name="mnist")
+    made = [
+        *(record(name, correct=correct) for name, correct in (("a", 490), ("b", 400), ("c", 200))),
+        *(record(name, task=mnist, correct=correct) for name, correct in (("a", 300), ("b", 450))),
+        record("b", task=mnist, budget="9 epochs"),  # fewer have a rank there
+        record("alone", isolation="weak"),
+    ]
+    (found,) = ranked(made).overall
+    assert [(track.task, track.budget) for track in found.tracks] == [
+        ("digits", "3 epochs"),
+        ("mnist", "3 epochs"),
+    ]
+    assert [(row.name, row.ranks, row.mean) for row in found.rows] == [
+        ("a", (1, 2), 1.5),
+        ("b", (2, 1), 1.5),
+        ("c", (3, None), None),
+    ]
+
+
+def test_one_task_has_no_ranks_over_several() -> None:
+    assert ranked([record("a"), record("a", budget="9 epochs")]).overall == ()

@@ -13,6 +13,7 @@ import msgspec
 from grader.contract.record import Record, TaskInfo
 from grader.contract.status import Status
 from grader.contract.text import count
+from grader.host.overall import Overall, overall
 from grader.host.significance import ReadEvidence, Sampled, distinct, interval, sampled
 from grader.host.track import Track, track
 
@@ -82,9 +83,10 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Standings(msgspec.Struct, frozen=True, kw_only=True):
-    """All tables, in the order of their tracks."""
+    """All tables, in the order of their tracks, and what they come to where there are several tasks."""
 
     tables: tuple[Table, ...]
+    overall: tuple[Overall, ...] = ()
 
 
 def standings(
@@ -96,7 +98,8 @@ def standings(
     shares the first rank, in the order of the means.
     """
     tracks, read = _tracks(records), evidence or (lambda _: None)
-    return Standings(tables=tuple(_table(key, tracks[key], columns, read) for key in sorted(tracks)))
+    tables = tuple(_table(key, tracks[key], columns, read) for key in sorted(tracks))
+    return Standings(tables=tables, overall=overall(tables))
 
 
 def runs(records: Iterable[Record]) -> dict[Track, dict[Who, list[Record]]]:

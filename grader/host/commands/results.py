@@ -36,13 +36,15 @@ def leaderboard(context: click.Context, directory: str | None, matrix: bool) -> 
     """
     from grader.contract.text import plain
     from grader.host.leaderboard import regenerate
-    from grader.host.reports.terminal import leaderboard_text
+    from grader.host.reports.terminal import leaderboard_text, overall_text
 
     folder = existing_store(directory).directory
     ranked, problems, paths = regenerate(folder, context.obj)
     width = terminal_width()
     for table in ranked.tables:
         say(leaderboard_text(table, width) + "\n")
+    for overall in ranked.overall:
+        say(overall_text(overall, width) + "\n")
     if matrix:
         show_matrices(ranked.tables)
     for problem in problems:

@@ -139,10 +139,13 @@ def _show_tables(session: Session, standings: Standings, before: Ranks | None, *
     """The tables of the tracks that this session ran on, and what changed."""
     from grader.host import summary
     from grader.host.commands.results import show_matrices
+    from grader.host.reports.terminal import overall_text
 
     tables = summary.of_these(session.records, standings)
     for line in summary.tops(tables, session.records, terminal_width()):
         say(line)
+    for overall in standings.overall if len({table.task.name for table in tables}) > 1 else ():
+        say("\n" + overall_text(overall, terminal_width()))
     if matrix:
         say("")
         show_matrices(tables)

@@ -1,7 +1,8 @@
 """leaderboard.json: the standings for programs, at full precision.
 
 One object: `schema` (1; raised when a reader would misread a newer form), `grader` (always
-"leaderboard", to tell the file by) and `tables`, one for each track and ordered by it. A table has
+"leaderboard", to tell the file by), `tables`, one for each track and ordered by it, and `overall`. A table
+has
 
 - `track`: `task, digest` (of the data), `budget, device, isolation, rules, processor, threads`; the last
   two are "" and 0 where the budget sets no seconds;
@@ -14,6 +15,9 @@ One object: `schema` (1; raised when a reader would misread a newer form), `grad
   parameters, weights_bytes, max_rss` (null when unknown), `failures` (`seed, status, phase, reason,
   counted`) and `notes`;
 - `superseded` (name to number of records of older digests), `reruns`, `devices`, `torch`, `alongside`.
+
+`overall` has an object for each of the conditions under which there are several tasks: `tracks`, one a task,
+and `rows` with `name, model, loop`, `ranks` (one a task, or null) and `mean` (null unless all are there).
 
 Fractions are 0 to 1, times in seconds, sizes in bytes. Text is as submissions wrote it: escape it.
 (What does not print is escaped in the file, as JSON has it: reading gives it back.)
@@ -28,6 +32,7 @@ import msgspec
 from grader import hookimpl
 from grader.contract.text import plain_json
 from grader.host.files import replace
+from grader.host.overall import Overall
 from grader.host.rank import Standings, Table
 
 SCHEMA = 1
@@ -39,6 +44,7 @@ class Leaderboard(msgspec.Struct, frozen=True, kw_only=True):
     schema: int = SCHEMA
     grader: str = "leaderboard"
     tables: tuple[Table, ...]
+    overall: tuple[Overall, ...] = ()
 
 
 @hookimpl
@@ -51,5 +57,7 @@ def grader_write_leaderboard(standings: Standings, directory: Path) -> list[Path
 
 def document(standings: Standings) -> bytes:
     """The file's bytes."""
-    compact = msgspec.json.encode(Leaderboard(tables=standings.tables), order="deterministic")
+    compact = msgspec.json.encode(
+        Leaderboard(tables=standings.tables, overall=standings.overall), order="deterministic"
+    )
     return plain_json(msgspec.json.format(compact, indent=2)) + b"\n"

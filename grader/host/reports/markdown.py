@@ -9,8 +9,9 @@ from grader import hookimpl
 from grader.contract.isolation import openings
 from grader.contract.text import NAME, count, markdown
 from grader.host.files import replace
+from grader.host.overall import Overall
 from grader.host.rank import Row, Standings, Table
-from grader.host.reports.tables import better, columns, render, whole
+from grader.host.reports.tables import better, columns, mean_ranks, render, whole
 from grader.host.reports.words import rule
 
 _INTRODUCTION = """\
@@ -45,9 +46,18 @@ def readme(standings: Standings) -> str:
     """The whole text."""
     parts = [_INTRODUCTION]
     parts += [part for table in standings.tables for part in _section(table)]
+    parts += [part for each in standings.overall for part in _overall(each)]
     if not standings.tables:
         parts.append("There are no records yet: `grader run` makes some.")
     return "\n\n".join([*parts, _READING]) + "\n"
+
+
+def _overall(overall: Overall) -> Iterator[str]:
+    first = overall.tracks[0]
+    weak = f", isolation {markdown(first.isolation or 'unknown', NAME)}" if openings(first.isolation) else ""
+    yield f"## Over {len(overall.tracks)} tasks, {markdown(first.device, NAME)}{weak}"
+    yield render(mean_ranks(overall, markdown), overall.rows, "pipe")
+    yield "Means of the ranks in each task's own table; of a task with several, in the one with most ranks."
 
 
 def track_heading(table: Table) -> str:

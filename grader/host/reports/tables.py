@@ -9,6 +9,7 @@ from typing import Generic, Literal, TypeVar
 
 from grader.contract.record import TaskInfo
 from grader.contract.text import NAME, one_line
+from grader.host.overall import Overall, Placed
 from grader.host.rank import Row, Score, Table
 
 Text = Callable[..., str]  # text(raw, limit) -> the same, escaped for the form at hand
@@ -29,7 +30,7 @@ def columns(table: Table, text: Text = one_line) -> list[Column[Row]]:
     """The columns that show a table to people; `text` escapes what submissions wrote."""
     metric = table.task.metric
     return [
-        Column("#", lambda row: str(row.rank) if row.rank else "–"),  # noqa: RUF001 - a dash to look at
+        Column("#", lambda row: _rank(row.rank)),
         Column("submission", lambda row: text(row.name, NAME), "left"),
         Column(text(heading(metric), NAME), lambda row: primary(row, metric)),
         Column("95 % interval", lambda row: between(row, metric), "left", spare=2),
@@ -46,6 +47,25 @@ def columns(table: Table, text: Text = one_line) -> list[Column[Row]]:
         Column("loop", lambda row: "own" if row.loop == row.name else text(row.loop, NAME), "left", spare=7),
         Column("status", lambda row: text(row.status), "left", spare=1),
     ]
+
+
+def mean_ranks(overall: Overall, text: Text = one_line) -> list[Column[Placed]]:
+    """The columns that show the ranks over several tasks."""
+
+    def task(at: int) -> Column[Placed]:
+        track = overall.tracks[at]
+        title = f"{text(track.task, NAME)}, {text(track.budget, NAME)}"
+        return Column(title, lambda row: _rank(row.ranks[at]), spare=1 + at)
+
+    return [
+        Column("mean rank", lambda row: _rank(row.mean)),
+        Column("submission", lambda row: text(row.name, NAME), "left"),
+        *map(task, range(len(overall.tracks))),
+    ]
+
+
+def _rank(rank: float | None) -> str:
+    return "–" if rank is None else f"{rank:.2f}".rstrip("0").rstrip(".")  # noqa: RUF001 - a dash to look at
 
 
 def _further(name: str, text: Text) -> Column[Row]:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 from grader.contract.isolation import openings
 from grader.contract.text import NAME, one_line
+from grader.host.overall import Overall
 from grader.host.rank import Table
-from grader.host.reports.tables import Column, Line, Text, columns, render
+from grader.host.reports.tables import Column, Line, Text, columns, mean_ranks, render
 from grader.host.reports.words import rule_in_short
 
 
@@ -22,6 +23,13 @@ def leaderboard_text(table: Table, width: int = 80) -> str:
     if short := rule_in_short(table):
         lines += textwrap.wrap(short, max(width, 10))
     return "\n".join(lines)
+
+
+def overall_text(overall: Overall, width: int = 80) -> str:
+    """The mean ranks over several tasks as text, at most `width` cells wide."""
+    shown = fitting(lambda text: mean_ranks(overall, text), overall.rows, width)
+    title = f"over {len(overall.tracks)} tasks, {overall.tracks[0].device}"
+    return f"{one_line(title, max(width, 10))}\n{render(shown, overall.rows, 'simple')}"
 
 
 def track_title(table: Table) -> str:
