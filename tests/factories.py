@@ -179,7 +179,7 @@ def evidence(correct: int = 450, samples: int = 500, seed: int = 0) -> Evidence:
     predictions = targets.copy()
     wrong = generator.permutation(samples)[: samples - correct]
     predictions[wrong] = (predictions[wrong] + 1) % 10
-    return evidence_of(predictions, targets)
+    return evidence_of(predictions, targets, 10)
 
 
 def proof(of: Record) -> Evidence | None:
