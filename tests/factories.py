@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from grader.contract.budget import Budget
 from grader.contract.isolation import Isolation
@@ -172,8 +174,6 @@ def failed(name: str = "broken", status: Status = Status.CRASHED, **changes: Any
 
 def evidence(correct: int = 450, samples: int = 500, seed: int = 0) -> Evidence:
     """Evidence of classification with this many samples right."""
-    import numpy as np
-
     generator = np.random.default_rng(seed)
     targets = generator.integers(0, 10, samples)
     predictions = targets.copy()
@@ -191,9 +191,15 @@ def proof(of: Record) -> Evidence | None:
     )
 
 
+def right(of: Record) -> npt.NDArray[np.bool_] | None:
+    """Which samples it got right, by `proof`."""
+    made = proof(of)
+    return made.correct if made else None
+
+
 def ranked(records: Iterable[Record]) -> Standings:
     """The standings of records whose evidence is `proof`."""
-    return standings(records, evidence=proof)
+    return standings(records, scores=right)
 
 
 def board(rows: int, seeds: int = 1, *, chance: random.Random | None = None) -> list[Record]:

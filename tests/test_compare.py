@@ -34,6 +34,10 @@ class Memory(Archive):
     def evidence(self, record: Record) -> Evidence | None:
         return proof(record) if self._proofs is None else self._proofs.get(id(record))
 
+    def scores(self, record: Record) -> Any:
+        made = self.evidence(record)
+        return made.correct if made else None
+
 
 def seeds(name: str, *correct: int, **changes: Any) -> list[Record]:
     return [record(name, seed=seed, correct=one, **changes) for seed, one in enumerate(correct)]

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 import pytest
 import scipy.stats
-from factories import board, evidence, failed, proof, ranked, record, task
+from factories import board, evidence, failed, ranked, record, right, task
 from numpy.random import Generator, default_rng
 
 from grader.contract.record import Record
@@ -148,7 +148,7 @@ def test_the_difference_is_the_textbooks() -> None:
 
 def test_two_sets_of_weights_are_compared_by_mcnemar_and_their_interval_is_over_the_samples() -> None:
     a, b = (
-        sampled([each], each.task, proof)[0] for each in (record("a", correct=450), record("b", correct=470))
+        sampled([each], each.task, right)[0] for each in (record("a", correct=450), record("b", correct=470))
     )
     found = difference(a, b)
     assert found is not None
@@ -172,7 +172,7 @@ def test_of_a_regression_the_squared_errors_are_compared() -> None:
         proofs[name] = evidence_of(outputs, targets)
         mse = float(((outputs - targets) ** 2).mean())
         made.append(msgspec.structs.replace(record(name, task=error, metrics={"mse": mse}), correct=None))
-    (table,) = standings(made, evidence=lambda one: proofs[one.submission.name]).tables
+    (table,) = standings(made, scores=lambda one: proofs[one.submission.name].squared_error).tables
     assert [(row.name, row.rank, row.interval_of) for row in table.rows] == [
         ("good", 1, "weights"),
         ("poor", 2, "weights"),
@@ -236,7 +236,7 @@ def test_without_evidence_no_difference_is_claimed_and_the_row_says_so() -> None
 
 def test_evidence_of_another_number_of_samples_proves_nothing() -> None:
     made = seeds("a", 450, 451)
-    (table,) = standings(made, evidence=lambda _: evidence(400, 400)).tables
+    (table,) = standings(made, scores=lambda _: evidence(400, 400).correct).tables
     assert table.rows[0].unproven == 2
 
 

@@ -25,6 +25,7 @@ from factories import HOSTILE, evidence, failed, record, task
 from grader.contract.record import SCHEMA, DeviceInfo, Record
 from grader.contract.status import Status
 from grader.host import store as store_module
+from grader.host.evidence import read_scores
 from grader.host.store import (
     Store,
     StoreError,
@@ -248,7 +249,7 @@ def test_confusions_that_are_not_those_of_the_predictions_are_damage(
     made = evidence_of(np.array([0, 1]), np.array([0, 0]), 2)
     forged = dataclasses.replace(made, confusion=confusion)
     path = Store(tmp_path).write(record(), forged).with_suffix(".npz")
-    with pytest.raises(StoreError, match="confusion matrix is n"):
+    with pytest.raises(StoreError, match=r"confusion matrix is n|no array of ours"):
         read_evidence(path, record())
 
 
@@ -568,3 +569,23 @@ def test_reading_costs_little_a_record(tmp_path: Path) -> None:
 
     floor = seconds(lambda: [decoder.decode(path.read_bytes()) for path in paths])
     assert seconds(lambda: Store(tmp_path).read()) < 2 * floor
+
+
+@pytest.mark.parametrize("kind", ["multiclass", "regression"])
+def test_the_scores_alone_are_those_of_the_whole_evidence(tmp_path: Path, kind: str) -> None:
+    chance = np.random.default_rng(0)
+    if kind == "regression":
+        made = evidence_of(chance.random(501).astype(np.float32), chance.random(501))
+    else:
+        made = evidence_of(chance.integers(0, 3, 501), chance.integers(0, 3, 501), 3)
+    one = record(task=task(kind=kind, test_samples=501))
+    path = Store(tmp_path).write(one, made).with_suffix(".npz")
+    whole = read_evidence(path, one)
+    expected = whole.squared_error if kind == "regression" else whole.correct
+    assert np.array_equal(read_scores(path, one), expected)  # type: ignore[arg-type]
+    for wrong in (record(seed=1, task=one.task), record(task=task(kind=kind, test_samples=400))):
+        with pytest.raises(StoreError, match=r"of another run|damaged"):
+            read_scores(path, wrong)
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(StoreError, match="damaged"):
+        read_scores(path, one)

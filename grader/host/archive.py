@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from grader.contract.errors import StoreError
-from grader.host.evidence import read_evidence
+from grader.host.evidence import read_evidence, read_scores
 from grader.host.rank import Who, runs
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from grader.contract.record import Record
     from grader.host.evidence import Evidence
     from grader.host.rank import Row, Table
@@ -36,9 +39,18 @@ class Archive:
         """The records of a row, one a seed, in the order of the seeds; failed ones are among them."""
         return self.tracks[table.track][row.name, row.model, row.loop]
 
+    def scores(self, record: Record) -> npt.NDArray[np.bool_] | npt.NDArray[np.float32] | None:
+        """How good each prediction of a record was, as `read_scores` tells; None as with `evidence`."""
+        with contextlib.suppress(StoreError):
+            return read_scores(self._beside(record), record)
+        return None
+
     def evidence(self, record: Record) -> Evidence | None:
         """The evidence of a record; None where it failed, or where its evidence is missing or damaged."""
         with contextlib.suppress(StoreError):
-            # beside its file, whatever that is called: a locale may not have the letters of its name
-            return read_evidence(Path(self._files[id(record)]).with_suffix(".npz"), record)
+            return read_evidence(self._beside(record), record)
         return None
+
+    def _beside(self, record: Record) -> Path:
+        """By the record's own file: a locale may not have the letters of the name that it would be given."""
+        return Path(self._files[id(record)]).with_suffix(".npz")

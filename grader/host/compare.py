@@ -160,7 +160,7 @@ def _compared(
 
 def _side(archive: Archive, runs: Sequence[Record], task: TaskInfo) -> Side:
     good = [run for run in runs if run.status is Status.OK and task.metric in run.metrics]
-    sample, unproven = sampled(good, task, archive.evidence)
+    sample, unproven = sampled(good, task, archive.scores)
     failed = tuple(run for run in runs if run.status is not Status.OK)
     return Side(runs[0].submission.name, tuple(good), failed, sample, unproven)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -27,6 +28,11 @@ _DAMAGE = (
 )  # fmt: skip
 _MAX_SAMPLES = 1 << 28  # of a test set; a forged header must not make the reader allocate the machine
 _MAX_BYTES = 16 * _MAX_SAMPLES
+_NPY = re.compile(
+    rb"\x93NUMPY\x01\x00..\{'descr': '([|<][uf][124])', 'fortran_order': False, "
+    rb"'shape': \((\d{1,9}),(?: (\d{1,9}))?\), \} *\n",
+    re.DOTALL,
+)
 MAX_CLASSES = 100  # of a confusion matrix that is kept: more would outweigh the predictions
 
 
@@ -91,6 +97,22 @@ def read_evidence(path: Path, record: Record | None = None) -> Evidence:
         return _checked(path, file, record)
 
 
+def read_scores(path: Path, record: Record) -> npt.NDArray[np.bool_] | npt.NDArray[np.float32]:
+    """Read no more of an evidence file than how good each prediction was: `correct`, or `squared_error`.
+
+    A third of the time of `read_evidence`, and as sure of the record, whose count of samples it goes by.
+    Raises StoreError likewise.
+    """
+    samples = record.task.test_samples
+    with _named(path), zipfile.ZipFile(path) as archive:
+        name = "squared_error.npy" if record.task.kind == "regression" else "correct.npy"
+        if sum(archive.getinfo(each).file_size for each in (name, "of.npy")) > _MAX_BYTES:
+            raise ValueError("it claims to be larger than any evidence")
+        _check_tie(path, _array(archive.read("of.npy")).tobytes(), record)
+        stored = _array(archive.read(name))
+        return _squares(stored, samples) if record.task.kind == "regression" else _bits(stored, samples)
+
+
 def checked_bytes(path: Path, record: Record) -> bytes:
     """Return an evidence file's bytes, once they have been read as this record's. Raises StoreError."""
     with _named(path):
@@ -117,9 +139,14 @@ def _named(path: Path) -> Iterator[None]:
 
 def _checked(path: Path, file: BinaryIO, record: Record | None) -> Evidence:
     evidence, tie = _load(file)
-    if record is not None and tie != _tie(record):
-        raise StoreError(f"{plain(str(path))}: evidence of another run than its record; run the trial again")
+    if record is not None:
+        _check_tie(path, tie, record)
     return evidence
+
+
+def _check_tie(path: Path, tie: bytes, record: Record) -> None:
+    if tie != _tie(record):
+        raise StoreError(f"{plain(str(path))}: evidence of another run than its record; run the trial again")
 
 
 def _load(file: BinaryIO) -> tuple[Evidence, bytes]:
@@ -128,9 +155,7 @@ def _load(file: BinaryIO) -> tuple[Evidence, bytes]:
     with zipfile.ZipFile(file) as archive:
         if sum(info.file_size for info in archive.infolist()) > _MAX_BYTES:
             raise ValueError("it claims to be larger than any evidence")
-    file.seek(0)
-    with np.load(file, allow_pickle=False) as arrays:
-        stored = {name: arrays[name] for name in arrays.files}
+        stored = {name.removesuffix(".npy"): _array(archive.read(name)) for name in archive.namelist()}
     predictions = stored["predictions"]
     if predictions.ndim != 1:
         raise ValueError("predictions are not one-dimensional")
@@ -142,6 +167,21 @@ def _load(file: BinaryIO) -> tuple[Evidence, bytes]:
     correct = _bits(stored["correct"], len(predictions))
     confusion = _counts(stored["confusion"], predictions, correct) if "confusion" in stored else None
     return Evidence(predictions, correct=correct, confusion=confusion), tie
+
+
+def _array(data: bytes) -> npt.NDArray[Any]:
+    """Return an array that numpy wrote, read-only.
+
+    Its own reader parses the header as Python, which takes half the time of reading evidence.
+    """
+    import numpy as np
+
+    found = _NPY.match(data)
+    if found is None:
+        raise ValueError("it holds something that is no array of ours")
+    kind, rows, columns = found.groups()
+    shape = (int(rows), int(columns)) if columns else (int(rows),)
+    return np.frombuffer(data, kind.decode(), offset=found.end()).reshape(shape)
 
 
 def _bits(packed: npt.NDArray[Any], count: int) -> npt.NDArray[np.bool_]:

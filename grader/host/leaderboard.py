@@ -32,7 +32,7 @@ def regenerate(
     def columns(task: TaskInfo) -> Sequence[str]:
         return [name for names in manager.hook.grader_columns(task=task) for name in names]
 
-    ranked = standings(archive.records, columns, archive.evidence)
+    ranked = standings(archive.records, columns, archive.scores)
     written = manager.hook.grader_write_leaderboard(standings=ranked, archive=archive, directory=directory)
     return ranked, problems, sorted(path for paths in written for path in paths)
 

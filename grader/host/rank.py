@@ -14,7 +14,7 @@ from grader.contract.record import Record, TaskInfo
 from grader.contract.status import Status
 from grader.contract.text import count
 from grader.host.overall import Overall, overall
-from grader.host.significance import ReadEvidence, Sampled, distinct, interval, sampled
+from grader.host.significance import ReadScores, Sampled, distinct, interval, sampled
 from grader.host.track import Track, track
 
 Columns = Callable[[TaskInfo], Sequence[str]]
@@ -90,14 +90,14 @@ class Standings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def standings(
-    records: Iterable[Record], columns: Columns | None = None, evidence: ReadEvidence | None = None
+    records: Iterable[Record], columns: Columns | None = None, scores: ReadScores | None = None
 ) -> Standings:
     """Rank the records. `columns` names metrics to show beside the built-in ones, by task.
 
-    `evidence` reads that of a record. Without it no difference can be claimed, and all that is complete
-    shares the first rank, in the order of the means.
+    `scores` reads how good each prediction of a record was. Without it no difference can be claimed, and all
+    that is complete shares the first rank, in the order of the means.
     """
-    tracks, read = _tracks(records), evidence or (lambda _: None)
+    tracks, read = _tracks(records), scores or (lambda _: None)
     tables = tuple(_table(key, tracks[key], columns, read) for key in sorted(tracks))
     return Standings(tables=tables, overall=overall(tables))
 
@@ -135,7 +135,7 @@ def score(values: Sequence[float]) -> Score:
     return Score(mean=mean, std=spread if math.isfinite(spread) else None)
 
 
-def _table(key: Track, records: Sequence[Record], columns: Columns | None, read: ReadEvidence) -> Table:
+def _table(key: Track, records: Sequence[Record], columns: Columns | None, read: ReadScores) -> Table:
     task = max(records, key=lambda record: (record.finished, ascii(record.task))).task
     current, superseded = _current(records)
     chosen = _chosen(current)
@@ -205,7 +205,7 @@ def _latest(runs: Sequence[Record]) -> Record:
     return max(runs, key=age)
 
 
-def _row(runs: Sequence[Record], task: TaskInfo, read: ReadEvidence) -> tuple[Row, Sampled | None]:
+def _row(runs: Sequence[Record], task: TaskInfo, read: ReadScores) -> tuple[Row, Sampled | None]:
     """The row but for its rank, and what the tests need of it."""
     good = [run for run in runs if _good(run, task)]
     row = _told(runs, good, task)

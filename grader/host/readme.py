@@ -56,7 +56,7 @@ def leaderboard(directory: Path) -> str:
     """Return the leaderboard's tables in Markdown, cut down to what a first look needs."""
     files, _ = Store(directory).read_files()
     archive = Archive(files)
-    tables = standings(archive.records, evidence=archive.evidence).tables
+    tables = standings(archive.records, scores=archive.scores).tables
     return "".join(f"\n{_track(table)}\n" for table in tables)
 
 

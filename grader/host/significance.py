@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from grader.contract.record import Record, TaskInfo
-    from grader.host.evidence import Evidence
 
 LEVEL = 0.01  # p below which a difference counts, for each pair, whoever else is on the board
 _BLOCK = 256  # rows whose samples are multiplied at once: 20 MB of 10,000 samples
 
 Of = Literal["weights", "method"]
-ReadEvidence = Callable[["Record"], "Evidence | None"]
+ReadScores = Callable[["Record"], "npt.NDArray[Any] | None"]
+"""Of a record: bool or float32 (N,), how good each prediction was; None without evidence."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,12 +93,12 @@ class Difference:
         return self.p < LEVEL
 
 
-def sampled(runs: Sequence[Record], task: TaskInfo, read: ReadEvidence) -> tuple[Sampled, int]:
+def sampled(runs: Sequence[Record], task: TaskInfo, read: ReadScores) -> tuple[Sampled, int]:
     """Return what the tests need of runs that ended well, and of how many of them the evidence lacks."""
     import numpy as np
 
     scores = tuple(run.metrics[task.metric] for run in runs)
-    found = [each for each in (_each(read(run), task) for run in runs) if each is not None]
+    found = [each for each in (_each(run, task, read) for run in runs) if each is not None]
     if len(found) < len(runs) or not runs:
         return Sampled(scores), len(runs) - len(found)
     if len(found) == 1:
@@ -244,9 +244,7 @@ def _of_mean(each: npt.NDArray[Any]) -> tuple[float, float]:
     return float(each.var(dtype="float64", ddof=1)) / n if n > 1 else math.inf, max(n - 1, 1)
 
 
-def _each(evidence: Evidence | None, task: TaskInfo) -> npt.NDArray[Any] | None:
+def _each(run: Record, task: TaskInfo, read: ReadScores) -> npt.NDArray[Any] | None:
     """The score of each test sample in one training."""
-    if evidence is None or not is_mean_over_samples(task):
-        return None
-    each = evidence.correct if task.metric == "accuracy" else evidence.squared_error
+    each = read(run) if is_mean_over_samples(task) else None
     return each if each is not None and len(each) == task.test_samples else None
