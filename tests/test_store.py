@@ -17,7 +17,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 import pytest
 from factories import HOSTILE, evidence, failed, record, task
@@ -550,25 +549,6 @@ def test_statuses_survive(tmp_path: Path) -> None:
     for status in Status:
         Store(tmp_path).write(failed(status.value, status))
     assert {one.status for one in Store(tmp_path).read()[0]} == set(Status)
-
-
-def test_reading_costs_little_a_record(tmp_path: Path) -> None:
-    """The floor is opening the files and decoding the bytes: all else may at most double it."""
-    for seed in range(200):
-        Store(tmp_path).write(record(seed=seed))
-    paths = sorted(tmp_path.rglob("*.json"))
-    decoder = msgspec.json.Decoder(Record)
-
-    def seconds(work: Any) -> float:
-        times = []
-        for _ in range(7):
-            started = time.perf_counter()
-            work()
-            times.append(time.perf_counter() - started)
-        return min(times)
-
-    floor = seconds(lambda: [decoder.decode(path.read_bytes()) for path in paths])
-    assert seconds(lambda: Store(tmp_path).read()) < 2 * floor
 
 
 @pytest.mark.parametrize("kind", ["multiclass", "regression"])
