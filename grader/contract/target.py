@@ -68,7 +68,7 @@ class Target(msgspec.Struct, frozen=True):
     def _unreachable(self) -> str:
         """Why nothing, or everything, would reach it; '' where that is not so."""
         if not math.isfinite(self.value):
-            return "is beyond any number"
+            return "is no number that can be reached"
         if self.metric == "accuracy" and not 0 < self.value <= 1:
             hint = f": write accuracy={self.value / 100:g} or accuracy={self.value:g}%"
             return f"must lie between 0 and 1{hint if 1 < self.value <= 100 else ''}"
@@ -79,4 +79,4 @@ class Target(msgspec.Struct, frozen=True):
 
 def _fraction(percent: Decimal) -> float:
     """By decimal numbers: 93.3 / 100 has other bits than 0.933."""
-    return float(percent.scaleb(-2)) if abs(percent) <= 100 else math.inf
+    return float(percent.scaleb(-2)) if percent.adjusted() < 99 else math.inf

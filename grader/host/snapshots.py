@@ -17,8 +17,9 @@ import numpy as np
 
 from grader.contract import memory
 from grader.contract.events import MAX_SNAPSHOTS, Done, FileInfo, Order, Snapshot, Taken
-from grader.contract.size import in_mib
+from grader.contract.size import in_words
 from grader.contract.status import Status
+from grader.contract.text import count
 from grader.host.workers import PhaseEnded, Timeout, WorkerProcess
 
 if TYPE_CHECKING:
@@ -71,8 +72,8 @@ class Snapshots:
         if self._size + told.bytes > self._limit:
             self._more = False
             self.notes.append(
-                f"no snapshot was taken after {len(self.copies)}: the next, of {in_mib(told.bytes)}, would "
-                f"pass the {in_mib(self._limit)} that all may take (limits.snapshots)"
+                f"{count(len(self.copies), 'snapshot')} and no more: another, of {in_words(told.bytes)}, "
+                f"would pass the {in_words(self._limit)} for all of them (limits.snapshots)"
             )
         else:
             weights = self._copied(told.bytes)
