@@ -7,12 +7,15 @@ without, and a third has hardly any room for snapshots. Each test reads the row 
 from __future__ import annotations
 
 import itertools
+import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
+import torch
 from factories import failed, record
 from sessions import GOOD, LOOP, at_home, command, loop, session, write
 
@@ -32,6 +35,8 @@ from grader.host.snapshots import Snapshots
 from grader.host.target import time_to_target
 from grader.host.track import reuse_key, track
 from grader.host.workers import PhaseEnded
+from grader.worker.budget import RunningBudget
+from grader.worker.snapshots import Snapshots as Handing
 
 BUDGET = "6 epochs"
 EACH = "while True:\n    for x, y in train_loader:\n        step(model, optimizer, x, y)"
@@ -525,6 +530,24 @@ def test_a_copy_stays_as_it_was_and_equal_ones_are_one(tmp_path: Path) -> None:
     assert [bytes(copy.weights) for copy in taken.distinct(final)] == [b"aaaa", b"bbbb"]
 
 
+def test_a_copy_is_stamped_when_it_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who changes the file while it is copied has it counted as if it had been so from the end of that."""
+    now, read = [100.0], memory.read_array
+
+    def slowly(*arguments: Any) -> Any:
+        now[0] += 7
+        return read(*arguments)
+
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(memory, "read_array", slowly)
+    taken = Snapshots(memory.create("snapshot", 8), 20)
+    answered: list[Taken] = []
+    worker = SimpleNamespace(send=answered.append)
+    taken.answering(worker, 90.0)(Snapshot(bytes=8, epoch=1))  # type: ignore[arg-type]
+    assert [copy.seconds for copy in taken.copies] == [17.0]
+    assert answered == [Taken(more=True)]
+
+
 class FakeChannel:
     """Answers each snapshot as a host without limits does."""
 
@@ -544,11 +567,6 @@ class FakeChannel:
     ("epochs", "taken"), [(1, 0), (2, 1), (30, 29), (50, 49), (51, 50), (1000, MAX_SNAPSHOTS)]
 )
 def test_many_epochs_give_few_snapshots_over_the_whole_budget(epochs: int, taken: int) -> None:
-    import torch
-
-    from grader.worker.budget import RunningBudget
-    from grader.worker.snapshots import Snapshots as Handing
-
     budget = RunningBudget(Budget(epochs=epochs), started=0.0, samples=10, clock=lambda: 0.0)
     channel = FakeChannel()
     handing = Handing(torch.nn.Linear(2, 2), memory.create("s"), 1 << 30, budget, channel)  # type: ignore[arg-type]
@@ -562,3 +580,24 @@ def test_many_epochs_give_few_snapshots_over_the_whole_budget(epochs: int, taken
     if taken == MAX_SNAPSHOTS:
         steps = [second - first for first, second in itertools.pairwise([0.0, *at, 1.0])]
         assert max(steps) <= 2.1 / MAX_SNAPSHOTS
+
+
+def test_none_is_begun_that_may_outlast_the_budget() -> None:
+    """Each takes 3 of 20 seconds here, and the fourth epoch ends at 19."""
+    now, said = [0.0], []
+
+    class SlowChannel(FakeChannel):
+        def receive(self, kind: type[Taken]) -> tuple[Taken, list[int]]:
+            now[0] += 3
+            return super().receive(kind)
+
+    budget = RunningBudget(Budget(seconds=20), started=0.0, samples=10, clock=lambda: now[0])
+    channel = SlowChannel()
+    handing = Handing(torch.nn.Linear(2, 2), memory.create("s"), 1 << 30, budget, channel)  # type: ignore[arg-type]
+    budget.at_epochs(handing.epoch_ended)
+    for _ in range(4):
+        now[0] += 2.5
+        budget.count(10, 10)
+        budget.epoch_ended()
+        said.append(len(channel.told))
+    assert said == [1, 2, 3, 3]

@@ -250,7 +250,7 @@ _CONVERTERS = {
     "paths": lambda given: _submissions(given) if given.source != "paths" else _words(given),
     "tasks": _words,
     "budget": _budget,
-    "target": lambda given: Target.parse(given.value),
+    "target": lambda given: Target.parse(str(given.value)),
     "seeds": _seeds,
     "device": _device,
     "threads": _at_least_one,

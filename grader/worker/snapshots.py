@@ -32,6 +32,7 @@ class Snapshots:
         self._lock = threading.Lock()
         self._parts = MAX_SNAPSHOTS  # of the budget, in each of which one is due
         self._last = -1.0  # the budget's fraction when the last was taken
+        self._took = 0.0  # seconds that the last took
         self._more = True
         self.notes: tuple[str, ...] = ()
 
@@ -48,13 +49,15 @@ class Snapshots:
                 self._lock.release()
 
     def _due(self) -> bool:
+        if self._budget.remaining() < self._took:
+            return False  # of weights so large the next would outlast the budget, and perhaps the grace
         before, now = (
             math.floor(fraction * self._parts + _ROUNDING) for fraction in (self._last, self._budget.fraction)
         )
         return now > before
 
     def _hand_over(self) -> None:
-        self._last = self._budget.fraction
+        self._last, started = self._budget.fraction, self._budget.elapsed()
         try:
             os.lseek(self._file, 0, os.SEEK_SET)  # where it stands the host has moved as well
             size = weights.save(self._model, self._file)
@@ -64,6 +67,7 @@ class Snapshots:
             return
         self._channel.send(Snapshot(bytes=size, epoch=self._epoch))
         self._more = self._channel.receive(Taken)[0].more
+        self._took = self._budget.elapsed() - started
         self._parts = max(1, min(MAX_SNAPSHOTS, self._limit // size))
 
     @property
