@@ -112,9 +112,9 @@ class Supervisor:
         with contextlib.ExitStack() as stack:
             try:
                 weights, probe, copies = self._train(attempt, data, stack)
-                inputs, order = self._predict(attempt, data, weights, probe, stack)
+                self._predict(attempt, data, weights, probe, stack)
                 if copies:
-                    self._predict_snapshots(attempt, copies, inputs, order)
+                    self._predict_snapshots(attempt, data, copies, stack)
             except PhaseEnded as end:
                 attempt.status, attempt.reason, attempt.detail = end.status, end.reason, end.detail
         if attempt.status is Status.OK:
@@ -195,8 +195,7 @@ class Supervisor:
         weights: int,
         probe: npt.NDArray[np.float32],
         stack: contextlib.ExitStack,
-    ) -> tuple[tuple[FileInfo, int], npt.NDArray[np.int64]]:
-        """Return the file of the test inputs, and their order in it."""
+    ) -> None:
         trial, outputs = attempt.trial, attempt.trial.task.outputs
         with self._worker(attempt, Phase.PREDICT) as worker:  # it loads while its files are made
             order = secret_order(self._secret, trial, len(data.test_inputs))
@@ -217,20 +216,20 @@ class Supervisor:
         attempt.logits = np.empty_like(read["logits"])
         attempt.logits[order] = read["logits"]
         attempt.sample, attempt.sample_logits = sample, read["sample_outputs"]
-        return files[0], order
 
     def _predict_snapshots(
-        self,
-        attempt: Attempt,
-        copies: Sequence[Copy],
-        inputs: tuple[FileInfo, int],
-        order: npt.NDArray[np.int64],
+        self, attempt: Attempt, data: TaskData, copies: Sequence[Copy], stack: contextlib.ExitStack
     ) -> None:
-        """In a worker of their own, which has no part in the final prediction: its failure is but a note."""
+        """In a worker of their own, which has no part in the final prediction: its failure is but a note.
+
+        Nor has it a file of the other's: where one stands in a descriptor would tell it of the final weights.
+        """
         started, trial = time.monotonic(), attempt.trial
         aside = Attempt(trial, load_seconds=0.0)  # its output and its phase are not the trial's
         try:
             with self._worker(aside, Phase.PREDICT, snapshots=True) as worker:
+                order = secret_order(self._secret, trial, len(data.test_inputs))
+                inputs = _array_file(stack, "test_inputs", data.test_inputs[order])
                 self._load(aside, worker)
                 for each in snapshots.predicted(worker, copies, inputs, order, trial, self._cancelled):
                     attempt.snapshots.append(each)
