@@ -20,6 +20,7 @@ MAX_TOTAL = 1 << 23  # bytes of all events of one phase, and for each second of 
 MAX_RATE = 1 << 14  # bytes more: the display's heartbeats of a long training are no flood
 MAX_EVENTS = 1 << 12  # and so many, for each of which the host takes its time; a curve has 2,000 points
 MAX_EVENT_RATE = 20  # more for each second
+MAX_SNAPSHOTS = 50  # of a training's weights, for a trial that has a target
 
 SPEECHLESS = 70  # exit code of a worker whose channel is broken
 
@@ -73,6 +74,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     scratch: str  # an empty folder of the worker's own, removed afterwards
     user: int | None = None  # to become; the scratch folder is its already
     cores: tuple[int, ...] = ()  # to run on; none: wherever the system puts it
+    snapshots: bool = False  # to predict: snapshots of the training, an Order each, in the order of time
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +82,12 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
     files: tuple[FileInfo, ...]
     started: float = 0.0  # time.monotonic() when the host started the clock
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """Host to worker, after each Snapshot: it is copied. `more`: whether another is wanted."""
+
+    more: bool
 
 
 class Spawned(msgspec.Struct, frozen=True, tag="spawned"):
@@ -119,6 +127,13 @@ class Progress(msgspec.Struct, frozen=True, tag="progress"):
     exhausted: bool = False  # the loader has ended for good
 
 
+class Snapshot(msgspec.Struct, frozen=True, tag="snapshot", kw_only=True):
+    """So many bytes of the file `snapshot` hold the weights as they stand. The worker waits for a Taken."""
+
+    bytes: Count
+    epoch: Amount
+
+
 class Done(msgspec.Struct, frozen=True, tag="done", kw_only=True):
     """The phase's files are complete."""
 
@@ -145,4 +160,4 @@ class Failed(msgspec.Struct, frozen=True, tag="failed", kw_only=True):
             raise ValueError("a phase that failed is not ok")
 
 
-Event = Confined | Ready | Progress | Done | Failed
+Event = Confined | Ready | Progress | Snapshot | Done | Failed

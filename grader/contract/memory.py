@@ -69,7 +69,7 @@ def read_array(fd: int, dtype: str, shape: tuple[int, ...]) -> npt.NDArray[np.ge
 
     array = np.empty(shape, dtype)
     view = _bytes_of(array)
-    with open(fd, "rb", closefd=False, buffering=0) as file:
+    with open(fd, "rb", closefd=False) as file:  # buffered: one read of the system's ends at 2 GiB
         file.seek(0)
         got = file.readinto(view) if view.nbytes else 0
     if got != view.nbytes:

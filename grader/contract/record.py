@@ -62,6 +62,7 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     train_seconds: float | None = None
     predict_seconds: float | None = None
     score_seconds: float | None = None
+    snapshots_seconds: float | None = None  # of predicting the snapshots that a target asks for
     train_cpu_seconds: float | None = None  # user + system, from the kernel's accounting
 
 
@@ -107,6 +108,19 @@ class CurvePoint(msgspec.Struct, frozen=True, kw_only=True):
     accuracy: float | None = None  # where the submission reported one, 0 to 1
 
 
+class TestPoint(msgspec.Struct, frozen=True, kw_only=True):
+    """The weights as they stood at a moment of the training, scored on the test set.
+
+    All is the host's own but the epoch. Without metrics where the outputs were not finite, or there are none.
+    """
+
+    __test__ = False  # no class of tests, pytest
+
+    seconds: float  # since training began, when the host had its copy of the weights
+    epoch: Amount  # a claim
+    metrics: dict[str, float]
+
+
 class Environment(msgspec.Struct, frozen=True, kw_only=True):
     """The software and machine underneath."""
 
@@ -143,6 +157,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     usage: Usage = Usage()
     model: ModelInfo | None = None
     curve: tuple[CurvePoint, ...] = ()
+    target: str = ""  # as Target writes it; empty for a trial without
+    test_curve: tuple[TestPoint, ...] = ()  # of a trial with a target; the final weights are its last point
     environment: Environment
     isolation: str  # the level achieved
     alongside: int = 0  # other trials that ran beside this one

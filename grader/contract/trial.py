@@ -8,6 +8,7 @@ from grader.contract.budget import Budget
 from grader.contract.isolation import Isolation
 from grader.contract.record import node_id
 from grader.contract.submission import Submission
+from grader.contract.target import Target
 from grader.contract.task import Task
 
 
@@ -20,6 +21,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     predict: float = 120.0
     output: int = 64 * 1024  # bytes of stdout and stderr that are kept
     weights: int = 4 * 1024**3  # bytes of the weights file
+    snapshots: int = 1024**3  # bytes of all snapshots of a training that has a target, in the host's memory
     memory: int = 4 * 1024**3  # bytes that a worker takes beside what it starts with
     scratch: int = 256 * 1024**2  # bytes that a worker writes into its scratch folder
     submission: int = 1024**2  # bytes of a submission's files
@@ -57,6 +59,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     isolation: Isolation = Isolation.RLIMIT
     limits: Limits = Limits()
     allow_subprocess: bool = False  # DataLoader workers, torch.compile: at level strict only
+    target: Target | None = None  # whose time is taken
     check: bool = False  # `grader check`: also look whether training changed the parameters
 
     @property

@@ -113,7 +113,7 @@ def told(found: Mapping[Track, Changes]) -> list[str]:
 
 
 def _place(track: Track) -> str:
-    return ", ".join(one_line(part, NAME) for part in (track.task, track.budget, track.device))
+    return ", ".join(one_line(part, NAME) for part in (track.task, track.asked, track.device))
 
 
 def _name(who: Who) -> str:

@@ -11,6 +11,7 @@ from grader.contract.trial import Limits
 
 if TYPE_CHECKING:
     from grader.contract.budget import Budget
+    from grader.contract.target import Target
     from grader.contract.task import TaskTables
 
 
@@ -22,6 +23,7 @@ class Config:
     paths: tuple[str, ...] = ()  # files, folders, or names of installed submissions
     tasks: tuple[str, ...] = ("digits",)
     budget: Budget | None = None
+    target: Target | None = None  # None takes no snapshots
     seeds: tuple[int, ...] = (0,)
     device: str = "auto"
     threads: int | None = None

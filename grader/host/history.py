@@ -62,9 +62,10 @@ class History:
 
 
 def wall_seconds(record: Record) -> float:
-    """Seconds that a trial took, from loading to its predictions."""
+    """Seconds that a trial took, from loading to its predictions, those of its snapshots included."""
     timing = record.timing
-    parts = (timing.load_seconds, timing.train_seconds, timing.predict_seconds)
+    predicting = (timing.predict_seconds, timing.snapshots_seconds)
+    parts = (timing.load_seconds, timing.train_seconds, *predicting)
     return sum(part for part in parts if part is not None)
 
 

@@ -11,6 +11,7 @@ import click
 from grader import __version__
 from grader.contract.status import Status
 from grader.contract.text import count, plain
+from grader.host.target import NOT_REACHED, time_to_target
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,7 +64,9 @@ def _tasks(trials: Sequence[Trial]) -> list[str]:
     for name, trial in {trial.task.name: trial for trial in trials}.items():
         task = trial.task
         counts = f"{task.train_samples} to train on, {task.test_samples} to be tested on"
-        lines.append(f"task: {plain(name)} ({counts}), budget {trial.budget}, metric {plain(task.metric)}")
+        target = f", target {trial.target}" if trial.target is not None else ""
+        budget = f"budget {trial.budget}{target}"
+        lines.append(f"task: {plain(name)} ({counts}), {budget}, metric {plain(task.metric)}")
     return lines
 
 
@@ -80,7 +83,7 @@ def counter(done: int, total: int) -> str:
 
 
 def scores(record: Record) -> str:
-    """The record's metrics and training time in a few words."""
+    """The record's metrics and training time in a few words, and the time to its target."""
     parts = []
     for name, value in record.metrics.items():
         if name == "accuracy":
@@ -89,6 +92,9 @@ def scores(record: Record) -> str:
             parts.append(f"{plain(name)} {value:.4g}")
     if record.timing.train_seconds is not None:
         parts.append(f"{record.timing.train_seconds:.2f} s")
+    if record.target:
+        reached = time_to_target(record)
+        parts.append(f"{plain(record.target)} {NOT_REACHED if reached is None else f'in {reached:.2f} s'}")
     return ", ".join(parts)
 
 

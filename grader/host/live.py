@@ -189,7 +189,7 @@ def _standings(tables: Sequence[Table], on: Drawing, rows: int) -> list[Line]:
         top = list(islice((row for row in table.rows if row.rank), _TOP))
         if top and len(lines) + len(top) + 1 <= rows:
             key = table.track
-            title = f"so far: {key.task}, {key.budget}, {heading(table.task.metric)}"
+            title = f"so far: {key.task}, {key.asked}, {heading(table.task.metric)}"
             lines.append([(on.cut(one_line(title), on.room), "rest")])
             lines += [_ranked(row, table, top, on) for row in top]
     return lines

@@ -12,8 +12,8 @@ ISO 8601) and `session` (the same for all lines of one session). By `event`:
 - `progress`, at most one a second of each trial: `node_id, submission, phase`, and what the worker claims
   (`epoch, steps, samples, seconds, loss, accuracy`), null where it told nothing;
 - `trial_finish`: `node_id, submission, digest, task, budget, seed, status, phase, reason, metrics, timing`
-  (`load_seconds, train_seconds, predict_seconds, score_seconds, train_cpu_seconds`), `notes`, and `done` of
-  `trials`;
+  (`load_seconds, train_seconds, predict_seconds, score_seconds, snapshots_seconds, train_cpu_seconds`),
+  `notes`, and `done` of `trials`;
 - `session_finish`: `trials, done, reused, counts` (records of this session, by status), `seconds`,
   `interrupted`, `stopped_early` (by -x or --maxfail). A session without one was killed, or broke.
 

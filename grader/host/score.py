@@ -19,6 +19,7 @@ from grader.contract.record import (
     Record,
     SubmissionInfo,
     TaskInfo,
+    TestPoint,
     Timing,
     Usage,
 )
@@ -114,6 +115,8 @@ def record_of(
         usage=_usage(attempt),
         model=_model(attempt),
         curve=tuple(attempt.curve),
+        target=str(trial.target or ""),
+        test_curve=_test_curve(attempt, metrics, targets),
         environment=environment,
         isolation=trial.isolation.value,  # a plain text: its repr is part of a key
         alongside=alongside,
@@ -139,6 +142,22 @@ def _scored(attempt: Attempt, targets: npt.NDArray[np.generic], hook: pluggy.Hoo
         metrics.update({str(name): float(value) for name, value in more.items() if math.isfinite(value)})
     attempt.notes += _notes(attempt, targets)
     return metrics
+
+
+def _test_curve(
+    attempt: Attempt, final: dict[str, float], targets: npt.NDArray[np.generic]
+) -> tuple[TestPoint, ...]:
+    """The snapshots, scored, and the final weights after them; empty where the trial has none of those."""
+    if attempt.trial.target is None or attempt.logits is None or attempt.done is None:
+        return ()
+    points = []
+    for each in attempt.snapshots:
+        metrics = {}
+        if each.logits is not None and np.isfinite(each.logits).all():
+            metrics = metrics_of(attempt.trial.task, each.logits, targets)
+        points.append(TestPoint(seconds=each.seconds, epoch=each.epoch, metrics=metrics))
+    seconds = attempt.train_seconds or 0.0
+    return (*points, TestPoint(seconds=seconds, epoch=attempt.done.epochs, metrics=final))
 
 
 def _notes(attempt: Attempt, targets: npt.NDArray[np.generic]) -> list[str]:
@@ -240,6 +259,7 @@ def _timing(attempt: Attempt, score_seconds: float | None) -> Timing:
         train_seconds=attempt.train_seconds,
         predict_seconds=attempt.predict_seconds,
         score_seconds=score_seconds,
+        snapshots_seconds=attempt.snapshots_seconds,
         train_cpu_seconds=attempt.train_cpu_seconds,
     )
 

@@ -118,6 +118,7 @@ class Session:
                 submission=submission,
                 task=task,
                 budget=config.budget or Budget.parse(task.budget),
+                target=config.target,
                 seed=seed,
                 device=device,
                 threads=threads,
@@ -188,6 +189,8 @@ class Session:
                 raise UsageError(
                     f"there is no task {name!r}{did_you_mean(name, known)}; `grader tasks` lists them"
                 )
+            if self.config.target is not None:
+                self.config.target.check(name, known[name].task.kind)
         carried = (path for each in known.values() for path in each.hidden)
         self._hidden = sorted({*carried, *self._own_places()})
         return {name: known[name] for name in self.config.tasks}

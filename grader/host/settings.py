@@ -16,6 +16,7 @@ from typing import Any
 from grader.contract.budget import Budget
 from grader.contract.errors import UsageError
 from grader.contract.isolation import Isolation
+from grader.contract.target import Target
 from grader.contract.text import did_you_mean, plain
 from grader.host.config import Config
 from grader.host.cross import KINDS
@@ -33,6 +34,7 @@ def make_config(
     paths: Sequence[str | Path] | None = None,
     tasks: str | Sequence[str] | None = None,
     budget: str | Budget | None = None,
+    target: str | None = None,
     seeds: str | int | Sequence[int] | None = None,
     device: str | None = None,
     threads: int | None = None,
@@ -61,7 +63,7 @@ def make_config(
         "threads": threads, "slots": slots, "data": data, "leaderboard": leaderboard,
         "max_failures": max_failures, "deterministic": deterministic, "isolation": isolation,
         "allow_subprocess": allow_subprocess,
-        "kind": kind, "cross": cross,
+        "kind": kind, "cross": cross, "target": target,
     }  # fmt: skip
     cwd = Path.cwd() if cwd is None else cwd
     base = _from_file(cwd, {**_from_environment(cwd), **_from_caller(said, cwd)})
@@ -248,6 +250,7 @@ _CONVERTERS = {
     "paths": lambda given: _submissions(given) if given.source != "paths" else _words(given),
     "tasks": _words,
     "budget": _budget,
+    "target": lambda given: Target.parse(str(given.value)),
     "seeds": _seeds,
     "device": _device,
     "threads": _at_least_one,

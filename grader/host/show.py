@@ -5,15 +5,19 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from grader.contract.errors import UsageError
-from grader.contract.record import CurvePoint, Layer, Record
+from grader.contract.record import CurvePoint, Layer, Record, TestPoint
 from grader.contract.text import block, one_line
 from grader.host.evidence import Evidence
 from grader.host.reports.tables import grid, heading, number, seconds, whole
 from grader.host.store import read_record, stem
+from grader.host.target import NOT_REACHED, time_to_target
+
+Point = TypeVar("Point")  # of a curve
 
 _CURVE_ROWS = 12  # a longer curve is thinned: first and last point stay
 _BARS = {False: "▁▂▃▄▅▆▇█", True: "_.-~=+*#"}  # by whether only ASCII may be printed
@@ -58,7 +62,12 @@ def render(record: Record, evidence: Evidence | None = None, *, ascii_only: bool
     parts = [_head(record), _facts("phases", _phases(record)), _facts("usage", _usage(record))]
     parts.append(_facts("metrics", _metrics(record)))
     parts.append("".join(f"note: {one_line(note)}\n" for note in record.notes))
-    parts += [_curve(record.curve, ascii_only), _model(record), _predicted(record, evidence, ascii_only)]
+    parts += [
+        _curve(record.curve, ascii_only),
+        _test_curve(record, ascii_only),
+        _model(record),
+        _predicted(record, evidence, ascii_only),
+    ]
     parts.append(_facts("environment", _environment(record)))
     parts += [_quoted("traceback", record.detail), _quoted("output", record.output)]
     return "\n".join(part for part in parts if part)
@@ -75,11 +84,17 @@ def _head(record: Record) -> str:
         ("digest", who.digest),
         ("task", f"{record.task.name} ({record.task.kind}), data {record.task.digest}"),
         ("budget", record.budget),
+        *([("target", f"{record.target}, {_reached(record)}")] if record.target else []),
         ("device", _device(record)),
         ("finished", record.finished),
         ("record", stem(record)),
     ]
     return "\n".join(lines) + "\n\n" + _pairs(body)
+
+
+def _reached(record: Record) -> str:
+    reached = time_to_target(record)
+    return NOT_REACHED if reached is None else f"reached in {seconds(reached)} s"
 
 
 def _device(record: Record) -> str:
@@ -98,6 +113,8 @@ def _phases(record: Record) -> Iterator[tuple[str, str]]:
         if phase == "train" and timing.train_cpu_seconds is not None:
             told += f" ({seconds(timing.train_cpu_seconds)} s of CPU time)"
         yield phase, told
+    if timing.snapshots_seconds is not None:
+        yield "snapshots", f"{seconds(timing.snapshots_seconds)} s"
 
 
 def _usage(record: Record) -> Iterator[tuple[str, str]]:
@@ -175,7 +192,33 @@ def _curve_table(points: Sequence[CurvePoint]) -> str:
     return grid(["epoch", "steps", "samples", "seconds", "loss", "accuracy %"], body, "simple", ["right"] * 6)
 
 
-def thinned(points: Sequence[CurvePoint], most: int) -> list[CurvePoint]:
+def _test_curve(record: Record, ascii_only: bool) -> str:
+    """What the host measured on the test set, as the training went on; the final weights last."""
+    curve = record.test_curve
+    if not curve:
+        return ""
+    names = sorted({*curve[-1].metrics, record.task.metric}, key=lambda n: (n != record.task.metric, n))
+    values = [point.metrics[names[0]] for point in curve if names[0] in point.metrics]
+    lines = ["test curve (measured by the host)"]
+    if len(values) > 1:
+        lines.append(f"  {one_line(names[0]):<8}  {sparkline(values, ascii_only=ascii_only)}")
+    return "\n".join(lines) + "\n" + _indented(_test_table(thinned(curve, _CURVE_ROWS), names))
+
+
+def _test_table(points: Sequence[TestPoint], names: Sequence[str]) -> str:
+    body = [
+        [
+            seconds(point.seconds),
+            f"{point.epoch:.4g}",
+            *(number(name, point.metrics[name]) if name in point.metrics else "" for name in names),
+        ]
+        for point in points
+    ]
+    headings = ["seconds", "epoch", *(one_line(heading(name)) for name in names)]
+    return grid(headings, body, "simple", ["right"] * len(headings))
+
+
+def thinned(points: Sequence[Point], most: int) -> list[Point]:
     """At most `most` (2 or more) points, evenly spaced, the first and the last among them."""
     if len(points) <= most:
         return list(points)

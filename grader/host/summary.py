@@ -128,7 +128,7 @@ def _details(record: Record, verbosity: int) -> Iterator[str]:
 
 
 def durations(records: Sequence[Record], most: int) -> Iterator[str]:
-    """The trials that took longest to load, train and predict; all of them for 0."""
+    """The trials that took longest from loading to predicting; all of them for 0."""
     timed = sorted(records, key=wall_seconds, reverse=True)
     shown = timed[:most] if most else timed
     if shown:
@@ -145,6 +145,7 @@ def _phases(record: Record) -> list[tuple[str, float | None]]:
         ("load", timing.load_seconds),
         ("train", timing.train_seconds),
         ("predict", timing.predict_seconds),
+        ("snapshots", timing.snapshots_seconds),
     ]
 
 

@@ -24,7 +24,10 @@ from grader.contract.isolation import Layer
 from grader.contract.record import CurvePoint
 from grader.contract.size import in_mib
 from grader.contract.status import Phase, Status
+from grader.host import snapshots
 from grader.host.sandbox import remove
+from grader.host.server import ServerError
+from grader.host.snapshots import Copy, Predicted, Snapshots
 from grader.host.watchdog import Watchdog
 from grader.host.workers import PhaseEnded, Timeout, WorkerProcess
 
@@ -79,6 +82,8 @@ class Attempt:
     logits: npt.NDArray[np.float32] | None = None  # (N, outputs)
     sample: npt.NDArray[np.int64] | None = None  # test positions that the untrained model predicted
     sample_logits: npt.NDArray[np.float32] | None = None
+    snapshots: list[Predicted] = field(default_factory=list)  # where a target asks for them, in order of time
+    snapshots_seconds: float | None = None
 
 
 class Supervisor:
@@ -106,8 +111,10 @@ class Supervisor:
         attempt = Attempt(trial)
         with contextlib.ExitStack() as stack:
             try:
-                weights, probe = self._train(attempt, data, stack)
+                weights, probe, copies = self._train(attempt, data, stack)
                 self._predict(attempt, data, weights, probe, stack)
+                if copies:
+                    self._predict_snapshots(attempt, data, copies, stack)
             except PhaseEnded as end:
                 attempt.status, attempt.reason, attempt.detail = end.status, end.reason, end.detail
         if attempt.status is Status.OK:
@@ -116,8 +123,8 @@ class Supervisor:
 
     def _train(
         self, attempt: Attempt, data: TaskData, stack: contextlib.ExitStack
-    ) -> tuple[int, npt.NDArray[np.float32]]:
-        """Return the sealed weights, and the trained model's outputs on the probe."""
+    ) -> tuple[int, npt.NDArray[np.float32], list[Copy]]:
+        """Return the sealed weights, the trained model's outputs on the probe, and snapshots on the way."""
         trial = attempt.trial
         weights = _file(stack, "weights")
         probe_shape = (len(data.probe_inputs), trial.task.outputs)
@@ -128,18 +135,30 @@ class Supervisor:
             (FileInfo("probe_outputs", "float32", probe_shape), probe_outputs),
             (FileInfo("weights", "uint8", ()), weights),
         ]
+        taken: Snapshots | None = None
+        if trial.target is not None:
+            files.append((FileInfo("snapshot", "uint8", ()), _file(stack, "snapshot")))
+            taken = Snapshots(files[-1][1], trial.limits.snapshots)
         with self._worker(attempt, Phase.TRAIN) as worker:
             attempt.ready = self._load(attempt, worker)
-            attempt.done = self._on_the_clock(attempt, worker, files)
+            attempt.done = self._on_the_clock(attempt, worker, files, taken)
         attempt.notes += attempt.done.notes
         if attempt.done.changed is False:
             attempt.notes.append(UNCHANGED)
         _seal(weights, "weights")
         _check_size(os.fstat(weights).st_size, attempt.done.weights_bytes, trial.limits.weights)
-        return weights, _result(probe_outputs, probe_shape)
+        outputs = _result(probe_outputs, probe_shape)
+        if taken is None:
+            return weights, outputs, []
+        attempt.notes += taken.notes
+        return weights, outputs, taken.distinct(weights)
 
     def _on_the_clock(
-        self, attempt: Attempt, worker: WorkerProcess, files: list[tuple[FileInfo, int]]
+        self,
+        attempt: Attempt,
+        worker: WorkerProcess,
+        files: list[tuple[FileInfo, int]],
+        taken: Snapshots | None,
     ) -> Done:
         attempt.phase = Phase.TRAIN
         trial = attempt.trial
@@ -147,6 +166,7 @@ class Supervisor:
         cpu_before = worker.cpu_seconds()
         started = time.monotonic()
         ended_at: list[float] = []
+        on_snapshot = None if taken is None else taken.answering(worker, started)
 
         def on_progress(progress: Progress) -> None:
             if progress.exhausted and not ended_at:
@@ -159,7 +179,7 @@ class Supervisor:
             return started + _train_limit(trial, ended_at)
 
         try:
-            return worker.wait(Done, deadline, on_progress, self._cancelled)
+            return worker.wait(Done, deadline, on_progress, self._cancelled, on_snapshot)
         except Timeout:
             raise _train_timeout(trial, ended_at) from None
         finally:
@@ -196,6 +216,28 @@ class Supervisor:
         attempt.logits = np.empty_like(read["logits"])
         attempt.logits[order] = read["logits"]
         attempt.sample, attempt.sample_logits = sample, read["sample_outputs"]
+
+    def _predict_snapshots(
+        self, attempt: Attempt, data: TaskData, copies: Sequence[Copy], stack: contextlib.ExitStack
+    ) -> None:
+        """In a worker of their own, which has no part in the final prediction: its failure is but a note.
+
+        Nor has it a file of the other's: where one stands in a descriptor would tell it of the final weights.
+        """
+        started, trial = time.monotonic(), attempt.trial
+        aside = Attempt(trial, load_seconds=0.0)  # its output and its phase are not the trial's
+        try:
+            with self._worker(aside, Phase.PREDICT, snapshots=True) as worker:
+                order = secret_order(self._secret, trial, len(data.test_inputs))
+                inputs = _array_file(stack, "test_inputs", data.test_inputs[order])
+                self._load(aside, worker)
+                for each in snapshots.predicted(worker, copies, inputs, order, trial, self._cancelled):
+                    attempt.snapshots.append(each)
+        except (PhaseEnded, ServerError) as error:
+            missing = copies[len(attempt.snapshots) :]
+            attempt.notes.append(f"{len(missing)} of {len(copies)} snapshots could not be predicted: {error}")
+            attempt.snapshots += [Predicted(copy.seconds, copy.epoch, None) for copy in missing]
+        attempt.snapshots_seconds = time.monotonic() - started
 
     def _predict_in(self, attempt: Attempt, worker: WorkerProcess, files: list[tuple[FileInfo, int]]) -> None:
         attempt.phase = Phase.PREDICT
@@ -242,7 +284,7 @@ class Supervisor:
         self._listen(attempt.trial, Phase.TRAIN, progress.point)
 
     @contextlib.contextmanager
-    def _worker(self, attempt: Attempt, phase: Phase) -> Iterator[WorkerProcess]:
+    def _worker(self, attempt: Attempt, phase: Phase, *, snapshots: bool = False) -> Iterator[WorkerProcess]:
         """A worker with its scratch folder; when this ends, nothing of it is left."""
         sandbox, trial = self._server.sandbox, attempt.trial
         scratch, user = sandbox.new_scratch()
@@ -253,7 +295,16 @@ class Supervisor:
             worker.watchdog = Watchdog(trial.limits, scratch, family=family)
         ended: PhaseEnded | None = None
         try:
-            worker.send(Start(trial=trial, phase=phase, scratch=str(scratch), user=user, cores=self._cores))
+            worker.send(
+                Start(
+                    trial=trial,
+                    phase=phase,
+                    scratch=str(scratch),
+                    user=user,
+                    cores=self._cores,
+                    snapshots=snapshots,
+                )
+            )
             yield worker
         except PhaseEnded as end:
             ended = end

@@ -20,7 +20,8 @@ class Track(msgspec.Struct, frozen=True, kw_only=True, order=True):
     """Records of one track are ranked together, those of different tracks never.
 
     `processor` and `threads` say how much a second is worth: they are empty where the budget sets no
-    seconds, because epochs, steps and samples are worth the same everywhere.
+    seconds, because epochs, steps and samples are worth the same everywhere. With a target, handing over
+    snapshots is on the clock.
     """
 
     task: str
@@ -31,10 +32,20 @@ class Track(msgspec.Struct, frozen=True, kw_only=True, order=True):
     rules: int
     processor: str = ""
     threads: int = 0
+    target: str = ""
 
     @classmethod
     def of(
-        cls, *, task: str, digest: str, budget: str, device: str, isolation: str, processor: str, threads: int
+        cls,
+        *,
+        task: str,
+        digest: str,
+        budget: str,
+        device: str,
+        isolation: str,
+        processor: str,
+        threads: int,
+        target: str = "",
     ) -> Track:
         """The track of a trial that is yet to run, under the rules of today."""
         timed = _timed(budget)
@@ -47,7 +58,13 @@ class Track(msgspec.Struct, frozen=True, kw_only=True, order=True):
             rules=RULES,
             processor=processor if timed else "",
             threads=threads if timed else 0,
+            target=target,
         )
+
+    @property
+    def asked(self) -> str:
+        """What was asked for, in a few words: `3 epochs`, `10s to accuracy=0.9`."""
+        return f"{self.budget} to {self.target}" if self.target else self.budget
 
 
 class ReuseKey(msgspec.Struct, frozen=True, kw_only=True, order=True):
@@ -62,7 +79,10 @@ class ReuseKey(msgspec.Struct, frozen=True, kw_only=True, order=True):
 
     def digest(self) -> str:
         """SHA-256 over the key, in hexadecimal; the same on every machine."""
-        fields = (*msgspec.structs.astuple(self.track), *msgspec.structs.astuple(self)[1:])
+        track = msgspec.structs.astuple(self.track)
+        if not self.track.target:
+            track = track[:-1]  # as it was before there were targets: files are named by this
+        fields = (*track, *msgspec.structs.astuple(self)[1:])
         # ascii(): which characters repr() escapes depends on the Unicode tables of the Python at hand
         return hashlib.sha256(ascii(fields).encode()).hexdigest()
 
@@ -79,6 +99,7 @@ def track(record: Record) -> Track:
         rules=record.rules,
         processor=record.device.name if timed else "",
         threads=record.device.threads if timed else 0,
+        target=record.target,
     )
 
 
@@ -107,6 +128,7 @@ def reuse_key_of(trial: Trial, torch: str) -> ReuseKey:
             isolation=trial.isolation.value,
             processor=trial.device.name,
             threads=trial.threads,
+            target=str(trial.target or ""),
         ),
         submission=submission.digest,
         model=submission.model,

@@ -16,7 +16,7 @@ import msgspec
 import psutil
 
 from grader.contract import events
-from grader.contract.events import Confined, Exited, Failed, Progress, Spawned
+from grader.contract.events import Confined, Exited, Failed, Progress, Snapshot, Spawned
 from grader.contract.status import Status
 from grader.host import watchdog
 
@@ -97,14 +97,18 @@ class WorkerProcess:
         deadline: Callable[[], float],
         on_progress: Callable[[Progress], None],
         cancelled: Callable[[], bool],
+        on_snapshot: Callable[[Snapshot], None] | None = None,
     ) -> EventT:
-        """Wait for the event. Raises PhaseEnded, Timeout after `deadline()` (monotonic), or Cancelled."""
+        """Wait for the event. Raises PhaseEnded, Timeout after `deadline()` (monotonic), or Cancelled.
+
+        Without `on_snapshot`, snapshots are out of turn.
+        """
         while True:
             while self._events:
                 event = self._events.pop(0)
                 if isinstance(event, wanted):
                     return event
-                self._other(event, on_progress)
+                self._other(event, on_progress, on_snapshot)
             if self._exited is not None:
                 raise _crashed(self._exited) if self._confined else self._not_confined()
             if cancelled():
@@ -154,11 +158,18 @@ class WorkerProcess:
         words = self.output.decode(errors="replace").strip().rpartition("\n")[2]
         return PhaseEnded(Status.HARNESS_ERROR, f"the worker could not confine itself: {words or 'no word'}")
 
-    def _other(self, event: events.Event, on_progress: Callable[[Progress], None]) -> None:
+    def _other(
+        self,
+        event: events.Event,
+        on_progress: Callable[[Progress], None],
+        on_snapshot: Callable[[Snapshot], None] | None,
+    ) -> None:
         if isinstance(event, Confined) and not self._confined:
             self._confined = True
         elif isinstance(event, Progress):
             on_progress(event)
+        elif isinstance(event, Snapshot) and on_snapshot is not None:
+            on_snapshot(event)
         elif isinstance(event, Failed):
             raise PhaseEnded(self._status_of(event), event.reason, event.detail)
         else:

@@ -28,6 +28,8 @@ class RunningBudget:
         self.loader_ended = False
         self._clock = clock
         self._length = samples
+        self._on_epoch: Callable[[], None] | None = None
+        self._next_epoch = 1.0  # at so many epochs used one has ended, though no pass of a loader has
         self._passed: dict[int, int] = {}  # samples handed out, by the length of the set they came from
         self._deadline = math.inf if limits.seconds is None else started + limits.seconds
 
@@ -78,6 +80,18 @@ class RunningBudget:
         if self.exhausted:
             self.loader_ended = True
             raise BudgetExhausted("the training budget is used up")
+        if self._on_epoch is not None and self.used_epochs >= self._next_epoch:
+            self.epoch_ended()
+
+    def at_epochs(self, listener: Callable[[], None]) -> None:
+        """Call this from now on when an epoch has ended, its last step included, and the budget has not."""
+        self._on_epoch = listener
+
+    def epoch_ended(self) -> None:
+        """Called at the end of a loader's pass, and where as many samples were metered without one."""
+        if self._on_epoch is not None and not self.loader_ended:
+            self._next_epoch = math.floor(self.used_epochs + 1e-9) + 1  # a sum of many fractions
+            self._on_epoch()
 
     def count(self, samples: int, length: int) -> None:
         """Meter one batch out of a set of that length."""

@@ -31,9 +31,14 @@ class Channel:
         self._pid = os.getpid()
         self._lock = threading.Lock()  # a submission may draw batches in a thread
 
+    @property
+    def ours(self) -> bool:
+        """Whether this process is the worker, and none that the submission forked."""
+        return os.getpid() == self._pid
+
     def send(self, event: Event) -> None:
         """Tell the host. A process that the submission forked stays silent."""
-        if os.getpid() == self._pid:
+        if self.ours:
             with self._lock:
                 self._socket.sendall(self._encoder.encode(event) + b"\n")
 

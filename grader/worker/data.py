@@ -198,6 +198,7 @@ class Loader:
                 budget.loader_ended = True
                 break
         progress.epoch_ended()
+        budget.epoch_ended()
 
     def _samples_a_pass(self) -> int:
         total = len(self._data)

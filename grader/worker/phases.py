@@ -8,6 +8,7 @@ import signal
 import socket
 import tempfile
 from collections.abc import Callable
+from typing import NoReturn
 
 import torch
 from torch import nn
@@ -32,6 +33,7 @@ from grader.worker.load import (
 )
 from grader.worker.progress import LossMeter, Progress
 from grader.worker.refusal import Refused, failure
+from grader.worker.snapshots import Snapshots
 
 Files = dict[str, tuple[int, str, tuple[int, ...]]]  # descriptor, dtype and shape by name
 
@@ -53,7 +55,8 @@ def run_phase(means: confine.Means) -> None:
     try:
         _enter(start)
         channel.send(Confined())
-        event = _PHASES[start.phase](start.trial, channel, stage)
+        phase = predict_snapshots if start.snapshots else _PHASES[start.phase]
+        event = phase(start.trial, channel, stage)
     except BaseException as error:  # whatever ends a phase becomes its row
         event = failure(error, start.trial, stage.doing)
     try:
@@ -103,6 +106,21 @@ def predict_phase(trial: Trial, channel: Channel, stage: Stage) -> Done:
     _predict_into(loaded, model, files["probe_inputs"], files["probe_outputs"][0])
     _predict_into(loaded, model, files["test_inputs"], files["logits"][0])
     return Done(max_device_memory=_device_peak(trial))
+
+
+def predict_snapshots(trial: Trial, channel: Channel, stage: Stage) -> NoReturn:
+    """Load, then predict the test set with each snapshot that comes, until the host ends this process."""
+    loaded, model = _loaded(trial, channel, stage)
+    while True:
+        order, fds = channel.receive(Order)
+        files = _files(order, fds)
+        stage.doing = "loading a snapshot"
+        weights.load(model, files["weights"][0])
+        stage.doing = "predicting with a snapshot"
+        _predict_into(loaded, model, files["test_inputs"], files["logits"][0])
+        for fd in fds:
+            os.close(fd)
+        channel.send(Done())
 
 
 _PHASES: dict[Phase, Callable[[Trial, Channel, Stage], Done]] = {
@@ -156,6 +174,11 @@ def _loaded(trial: Trial, channel: Channel, stage: Stage) -> tuple[Loaded, nn.Mo
 def _trained(
     loaded: Loaded, model: nn.Module, files: Files, budget: RunningBudget, channel: Channel
 ) -> tuple[nn.Module, tuple[str, ...]]:
+    snapshots = None
+    if "snapshot" in files:
+        limit = loaded.trial.limits.snapshots
+        snapshots = Snapshots(model, files["snapshot"][0], limit, budget, channel)
+        budget.at_epochs(snapshots.epoch_ended)
     losses = LossMeter()
     losses.watch()
     progress = Progress(channel, budget, losses)
@@ -165,11 +188,13 @@ def _trained(
     returned: object = None
     with contextlib.suppress(BudgetExhausted):  # the model as it stands is the result
         returned = _run_loop(loaded, model, data, budget, progress)
+    notes = () if snapshots is None else snapshots.notes
     if isinstance(returned, nn.Module):
-        return returned, ()
+        return returned, notes
     if returned is None:
-        return model, ()
-    return model, (f"train returned a {plain(type(returned).__name__, NAME)}, which was ignored",)
+        return model, notes
+    ignored = f"train returned a {plain(type(returned).__name__, NAME)}, which was ignored"
+    return model, (*notes, ignored)
 
 
 def _run_loop(

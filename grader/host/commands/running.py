@@ -63,6 +63,7 @@ def session_options(command: Any) -> Any:
 @click.option(
     "-n", "slots", metavar="auto|N", help="Trials at once: N, or auto for all that the machine has."
 )
+@click.option("--target", help="Also take the time to a metric on the test set: 'accuracy=0.9'.")
 @click.option("--rerun", is_flag=True, help="Also run what is done already.")
 @click.option("--dry-run", is_flag=True, help="Show what would run, and how long it may take.")
 @click.option("--lf", "--last-failed", "last_failed", is_flag=True, help="Run only what failed last time.")

@@ -14,7 +14,7 @@ from grader.host.rank import Row, Standings, Table
 
 Cell = str | int | float | None
 
-_TRACK = ("task", "data", "budget", "device", "isolation", "rules", "processor", "threads")
+_TRACK = ("task", "data", "budget", "device", "isolation", "rules", "processor", "threads", "target")
 _ROW = (
     "rank", "submission", "digest", "model", "loop", "status", "seeds_ok", "seeds_counted",
     "interval_low", "interval_high", "train_seconds", "samples_per_second", "epochs", "parameters",
@@ -53,7 +53,7 @@ def _cells(table: Table, row: Row, metrics: Sequence[str]) -> list[Cell]:
     low, high = row.interval or (None, None)
     cells: list[Cell] = [
         key.task, key.digest, key.budget, key.device, key.isolation, key.rules,
-        key.processor or None, key.threads or None,
+        key.processor or None, key.threads or None, key.target or None,
         row.rank, row.name, row.digest, row.model, row.loop, row.status, row.ok, row.counted,
         low, high, row.train_seconds, row.samples_per_second, row.epochs, row.parameters,
         row.weights_bytes, row.max_rss,

@@ -4,8 +4,8 @@ One object: `schema` (1; raised when a reader would misread a newer form), `grad
 "leaderboard", to tell the file by), `tables`, one for each track and ordered by it, and `overall`. A table
 has
 
-- `track`: `task, digest` (of the data), `budget, device, isolation, rules, processor, threads`; the last
-  two are "" and 0 where the budget sets no seconds;
+- `track`: `task, digest` (of the data), `budget, device, isolation, rules, processor, threads`, which are
+  "" and 0 where the budget sets no seconds, and `target`, "" where there is none;
 - `task`: `name, digest, kind, metric, higher_is_better, train_samples, test_samples, classes`;
 - `columns`: the metrics that people are shown, the primary one first;
 - `rows`, best first: `rank` (null unless every counted seed ended well), `name, model, loop, title, path,

@@ -64,7 +64,7 @@ def track_heading(table: Table) -> str:
     """The heading of a track's section."""
     key = table.track
     weak = f", isolation {markdown(key.isolation or 'unknown', NAME)}" if openings(key.isolation) else ""
-    return f"## {markdown(table.task.name, NAME)}, {markdown(key.budget, NAME)}, {_device(table)}{weak}"
+    return f"## {markdown(table.task.name, NAME)}, {markdown(key.asked, NAME)}, {_device(table)}{weak}"
 
 
 def _section(table: Table) -> Iterator[str]:
@@ -98,7 +98,7 @@ def _described(table: Table) -> str:
         f"Trained on {whole(task.train_samples)} samples{classes} ({markdown(task.kind, NAME)}), "
         f"scored by {markdown(task.metric, NAME)} on {whole(task.test_samples)} test samples "
         f"({better(task)}).",
-        f"Budget {markdown(key.budget, NAME)}, on {devices}, "
+        f"Budget {markdown(key.asked, NAME)}, on {devices}, "
         f"isolation {markdown(key.isolation or 'unknown', NAME)}, torch {torch}.",
         f"Data `{_hex(key.digest)}`, rules {key.rules}.",
     ]

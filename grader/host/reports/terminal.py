@@ -36,7 +36,7 @@ def track_title(table: Table) -> str:
     """The track in a few words."""
     key = table.track
     weak = [f"isolation {key.isolation}"] if openings(key.isolation) else []
-    return ", ".join(one_line(part, NAME) for part in (key.task, key.budget, key.device, *weak))
+    return ", ".join(one_line(part, NAME) for part in (key.task, key.asked, key.device, *weak))
 
 
 def fitting(
