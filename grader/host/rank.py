@@ -14,7 +14,8 @@ from grader.contract.record import Record, TaskInfo
 from grader.contract.status import Status
 from grader.contract.text import count
 from grader.host.overall import Overall, overall
-from grader.host.significance import ReadScores, Sampled, distinct, interval, sampled
+from grader.host.significance import ReadScores, Sampled, distinct, interval, ranks, sampled
+from grader.host.timed import Reached, with_times
 from grader.host.track import Track, track
 
 Columns = Callable[[TaskInfo], Sequence[str]]
@@ -66,6 +67,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     max_rss: int | None = None
     failures: tuple[Failure, ...] = ()
     notes: tuple[str, ...] = ()
+    reached: Reached | None = None  # the target, where its track has one
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,6 +143,8 @@ def _table(key: Track, records: Sequence[Record], columns: Columns | None, read:
     chosen = _chosen(current)
     used = [record for seeds in chosen.values() for record in seeds]
     rows = _ordered([_row(seeds, task, read) for seeds in chosen.values()], task)
+    if key.target:
+        rows = with_times(rows, chosen)
     return Table(
         track=key,
         task=task,
@@ -299,7 +303,7 @@ def _ordered(rows: Sequence[tuple[Row, Sampled | None]], task: TaskInfo) -> tupl
     complete = [sample for row, sample in ordered if _group(row) == 0 and sample is not None]
     ranked = [
         msgspec.structs.replace(row, rank=rank)
-        for (row, _), rank in zip(ordered, _ranks(complete), strict=False)
+        for (row, _), rank in zip(ordered, ranks(distinct(complete)), strict=False)
     ]
     return (*ranked, *(row for row, _ in ordered[len(ranked) :]))
 
@@ -308,18 +312,6 @@ def _group(row: Row) -> int:
     if row.ok:
         return 0 if row.ok == row.counted else 1
     return 3 if row.counted else 2
-
-
-def _ranks(rows: Sequence[Sampled]) -> list[int]:
-    """The ranks of complete rows, best first: 1 + the number of those above that are significantly better.
-
-    No row ranks above one with a better mean: where a noisy row ties with all above it, it has the rank of
-    the one right above.
-    """
-    ranks: list[int] = []
-    for at, better in enumerate(distinct(rows)):
-        ranks.append(max(ranks[-1] if ranks else 1, 1 + int(better[:at].sum())))
-    return ranks
 
 
 def _shown(rows: Sequence[Row], task: TaskInfo, further: Sequence[str]) -> tuple[str, ...]:

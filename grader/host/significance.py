@@ -176,6 +176,34 @@ def distinct(rows: Sequence[Sampled]) -> npt.NDArray[np.bool_]:
     return found
 
 
+def ranks(unlike: npt.NDArray[np.bool_]) -> list[int]:
+    """Return the ranks of rows, best first: 1 + the number of those above whose difference is real.
+
+    No row ranks above one with a better mean: where a noisy row ties with all above it, it has the rank of
+    the one right above.
+    """
+    found: list[int] = []
+    for at, better in enumerate(unlike):
+        found.append(max(found[-1] if found else 1, 1 + int(better[:at].sum())))
+    return found
+
+
+def distinct_times(rows: Sequence[Sampled]) -> npt.NDArray[np.bool_]:
+    """Return for each pair of rows, (R, R), whether their scores, seconds, differ by more than seeds do.
+
+    No test sample has a time of its own. Where a row has one seed nothing is told.
+    """
+    import numpy as np
+
+    found = np.zeros((len(rows), len(rows)), bool)
+    places = np.array([at for at, row in enumerate(rows) if row.of == "method"], int)
+    if len(places):
+        seeds = np.array([(rows[at].mean, rows[at].seeds[0], _limit(rows[at].seeds[1])) for at in places])
+        own, other = seeds.T[:, :, None], seeds.T[:, None, :]
+        found[np.ix_(places, places)] = _real(own, other, np.float64(0), 0.0)
+    return found
+
+
 def _blocks(rows: int) -> Iterator[tuple[slice, slice]]:
     """Each block of rows with itself and with each block after it."""
     starts = range(0, rows, _BLOCK)
@@ -196,9 +224,22 @@ def _unlike(ours: Sequence[Sampled], theirs: Sequence[Sampled]) -> npt.NDArray[n
     together = (x - x.mean(axis=1, keepdims=True)) @ (y - y.mean(axis=1, keepdims=True)).T / (n - 1) / n
     own, other = _facts(ours).T[:, :, None], _facts(theirs).T[:, None, :]
     samples = np.maximum(own[3] + other[3] - 2 * together, 0)
+    return _real(own, other, samples, _limit(n - 1))
+
+
+def _real(
+    own: npt.NDArray[np.float64], other: npt.NDArray[np.float64], samples: Any, limit: float
+) -> npt.NDArray[np.bool_]:
+    """Whether means differ by more than noise.
+
+    Each has its mean, what its seeds add to the variance, and how far t must go by them; `samples` is what
+    the test samples add, with its own limit.
+    """
+    import numpy as np
+
     variance = own[1] + other[1] + samples
     # |difference| > limit * sqrt(variance), where the limit is the mean of three, weighted by variances
-    limits = own[1] * own[2] + other[1] * other[2] + samples * _limit(n - 1)
+    limits = own[1] * own[2] + other[1] * other[2] + samples * limit
     found: npt.NDArray[np.bool_] = np.abs(own[0] - other[0]) * np.sqrt(variance) > limits
     found |= (variance == 0) & (own[0] != other[0])
     return found

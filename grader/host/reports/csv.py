@@ -18,7 +18,7 @@ _TRACK = ("task", "data", "budget", "device", "isolation", "rules", "processor",
 _ROW = (
     "rank", "submission", "digest", "model", "loop", "status", "seeds_ok", "seeds_counted",
     "interval_low", "interval_high", "train_seconds", "samples_per_second", "epochs", "parameters",
-    "weights_bytes", "max_rss",
+    "weights_bytes", "max_rss", "target_rank", "target_seeds", "target_seconds", "target_seconds_std",
 )  # fmt: skip
 
 
@@ -56,12 +56,17 @@ def _cells(table: Table, row: Row, metrics: Sequence[str]) -> list[Cell]:
         key.processor or None, key.threads or None, key.target or None,
         row.rank, row.name, row.digest, row.model, row.loop, row.status, row.ok, row.counted,
         low, high, row.train_seconds, row.samples_per_second, row.epochs, row.parameters,
-        row.weights_bytes, row.max_rss,
+        row.weights_bytes, row.max_rss, *_reached(row),
     ]  # fmt: skip
     for name in metrics:
         score = row.metrics.get(name)
         cells += [score.mean, score.std] if score else [None, None]
     return [*cells, "; ".join(row.notes) or None]
+
+
+def _reached(row: Row) -> list[Cell]:
+    found = row.reached
+    return [found.rank, found.seeds, found.mean, found.std] if found else [None] * 4
 
 
 def _safe(cell: Cell) -> Cell:

@@ -13,7 +13,8 @@ has
   for one seed), `interval` (95 %, else null) and `interval_of` ("weights" of one training, or the
   "method"), `unproven` (seeds whose evidence is missing), `train_seconds, samples_per_second, epochs,
   parameters, weights_bytes, max_rss` (null when unknown), `failures` (`seed, status, phase, reason,
-  counted`) and `notes`;
+  counted`), `notes`, and `reached` (null without a target: `seeds` that reached it, and where every one
+  did `rank`, `mean` seconds and `std`);
 - `superseded` (name to number of records of older digests), `reruns`, `devices`, `torch`, `alongside`.
 
 `overall` has an object for each of the conditions under which there are several tasks: `tracks`, one a task,

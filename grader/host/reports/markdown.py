@@ -11,8 +11,9 @@ from grader.contract.text import NAME, count, markdown
 from grader.host.files import replace
 from grader.host.overall import Overall
 from grader.host.rank import Row, Standings, Table
-from grader.host.reports.tables import better, columns, mean_ranks, render, whole
-from grader.host.reports.words import rule
+from grader.host.reports.tables import better, columns, mean_ranks, render, times, whole
+from grader.host.reports.words import rule, rule_of_times
+from grader.host.timed import by_time
 
 _INTRODUCTION = """\
 # Leaderboard
@@ -72,6 +73,9 @@ def _section(table: Table) -> Iterator[str]:
     yield _described(table)
     yield render(columns(table, markdown), table.rows, "pipe")
     yield "\n".join(rule(table, markdown))
+    if table.track.target:
+        yield render(times(table, markdown), by_time(table.rows), "pipe")
+        yield "\n".join(rule_of_times(table))
     failures = [line for row in table.rows for line in _failures(row)]
     if failures:
         yield "Failures:"

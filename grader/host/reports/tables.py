@@ -11,6 +11,7 @@ from grader.contract.record import TaskInfo
 from grader.contract.text import NAME, one_line
 from grader.host.overall import Overall, Placed
 from grader.host.rank import Row, Score, Table
+from grader.host.target import NOT_REACHED
 
 Text = Callable[..., str]  # text(raw, limit) -> the same, escaped for the form at hand
 Line = TypeVar("Line")  # what a line of a table shows
@@ -47,6 +48,32 @@ def columns(table: Table, text: Text = one_line) -> list[Column[Row]]:
         Column("loop", lambda row: "own" if row.loop == row.name else text(row.loop, NAME), "left", spare=7),
         Column("status", lambda row: text(row.status), "left", spare=1),
     ]
+
+
+def times(table: Table, text: Text = one_line) -> list[Column[Row]]:
+    """The columns of the other ranking, by the time to the target."""
+    metric = table.task.metric
+    return [
+        Column("#", lambda row: _rank(row.reached.rank if row.reached else None)),
+        Column("submission", lambda row: text(row.name, NAME), "left"),
+        Column(f"s to {text(table.track.target, NAME)}", reached),
+        Column("seeds", lambda row: f"{row.reached.seeds if row.reached else 0}/{row.counted}", spare=1),
+        Column("train s", lambda row: seconds(row.train_seconds), spare=2),
+        Column(text(heading(metric), NAME), lambda row: primary(row, metric), spare=3),
+    ]
+
+
+def reached(row: Row) -> str:
+    """Seconds of training until the target, with ± their deviation over seeds; or that it was not reached."""
+    found = row.reached
+    if not row.ok or found is None:
+        return row.status
+    if found.mean is None:
+        return NOT_REACHED
+    if found.std is None:
+        return seconds(found.mean)
+    digits = decimals(found.std) if found.std else 2
+    return f"{found.mean:.{digits}f} ± {found.std:.{digits}f}"
 
 
 def mean_ranks(overall: Overall, text: Text = one_line) -> list[Column[Placed]]:

@@ -9,8 +9,9 @@ from grader.contract.isolation import openings
 from grader.contract.text import NAME, one_line
 from grader.host.overall import Overall
 from grader.host.rank import Table
-from grader.host.reports.tables import Column, Line, Text, columns, mean_ranks, render
+from grader.host.reports.tables import Column, Line, Text, columns, mean_ranks, render, times
 from grader.host.reports.words import rule_in_short
+from grader.host.timed import by_time
 
 
 def leaderboard_text(table: Table, width: int = 80) -> str:
@@ -22,6 +23,9 @@ def leaderboard_text(table: Table, width: int = 80) -> str:
     lines = [one_line(track_title(table), max(width, 10)), render(shown, table.rows, "simple")]
     if short := rule_in_short(table):
         lines += textwrap.wrap(short, max(width, 10))
+    if table.track.target:
+        shown = fitting(lambda text: times(table, text), by_time(table.rows), width)
+        lines += ["", render(shown, by_time(table.rows), "simple")]
     return "\n".join(lines)
 
 

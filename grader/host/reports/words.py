@@ -33,6 +33,23 @@ def rule(table: Table, text: Text = one_line) -> list[str]:
     return lines + list(_exceptions(table, text))
 
 
+def rule_of_times(table: Table) -> list[str]:
+    """Return the rule of the ranking by time to the target, a line each."""
+    several = any(row.reached and row.reached.rank and row.ok > 1 for row in table.rows)
+    lines = [
+        "Rows are in the order of the mean time until two successive snapshots of the weights had reached "
+        "the target, by the host's clock. Those of which some seed did not stand below, without a rank."
+    ]
+    if several:
+        lines.append(
+            f"A rank is 1 + the number of rows above it that are faster by more than their seeds differ (p < "
+            f"{LEVEL:g} for each pair), and never better than the rank right above it."
+        )
+    if any(row.reached and row.reached.rank and row.ok == 1 for row in table.rows):
+        lines.append("Of a row with one seed no difference is claimed.")
+    return lines
+
+
 def rule_in_short(table: Table) -> str:
     """Return the rule in a line for a terminal, or '' where no row has a rank."""
     kinds = {row.interval_of for row in table.rows if row.rank is not None}

@@ -1,0 +1,62 @@
+"""The other ranking: by the time to a target, where a track has one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from grader.host.significance import Sampled, distinct_times, ranks
+from grader.host.target import time_to_target
+
+if TYPE_CHECKING:
+    from grader.contract.record import Record
+    from grader.host.rank import Row, Who
+
+
+class Reached(msgspec.Struct, frozen=True, kw_only=True):
+    """When a row reached the target of its track."""
+
+    seeds: int  # that reached it
+    rank: int | None = None  # None unless every counted seed reached it
+    mean: float | None = None  # seconds of training, over the seeds; None unless every counted one reached it
+    std: float | None = None  # sample standard deviation; None for a single seed
+
+
+def with_times(rows: Sequence[Row], runs: Mapping[Who, Sequence[Record]]) -> tuple[Row, ...]:
+    """Return the rows, in their order, each with when it reached the target."""
+    times = [_times(row, runs[row.name, row.model, row.loop]) for row in rows]
+    whole = [at for at, row in enumerate(rows) if row.counted and len(times[at].scores) == row.counted]
+    order = sorted(whole, key=lambda at: (times[at].mean, rows[at].name, rows[at].model, rows[at].loop))
+    unlike = distinct_times([times[at] for at in order])
+    found = dict(zip(order, ranks(unlike), strict=True))
+    return tuple(
+        msgspec.structs.replace(row, reached=_reached(times[at], found.get(at)))
+        for at, row in enumerate(rows)
+    )
+
+
+def by_time(rows: Sequence[Row]) -> list[Row]:
+    """The rows in the order of their times: then those of which fewer and fewer seeds reached the target."""
+
+    def place(row: Row) -> tuple[bool, float, int, str, str, str]:
+        reached = row.reached or Reached(seeds=0)
+        mean = reached.mean if reached.mean is not None else 0.0
+        return reached.mean is None, mean, -reached.seeds, row.name, row.model, row.loop
+
+    return sorted(rows, key=place)
+
+
+def _times(row: Row, runs: Sequence[Record]) -> Sampled:
+    found = (time_to_target(run) for run in runs if run.seed in row.seeds)
+    return Sampled(tuple(seconds for seconds in found if seconds is not None))
+
+
+def _reached(times: Sampled, rank: int | None) -> Reached:
+    many = len(times.scores)
+    if rank is None:
+        return Reached(seeds=many)
+    std = math.sqrt(times.seeds[0] * many) if many > 1 else None
+    return Reached(seeds=many, rank=rank, mean=times.mean, std=std)
