@@ -176,7 +176,7 @@ def evidence(correct: int = 450, samples: int = 500, seed: int = 0) -> Evidence:
     predictions = targets.copy()
     wrong = generator.permutation(samples)[: samples - correct]
     predictions[wrong] = (predictions[wrong] + 1) % 10
-    return evidence_of(predictions, targets)
+    return evidence_of(predictions, targets, 10)
 
 
 def board(rows: int, seeds: int = 1, *, chance: random.Random | None = None) -> list[Record]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import fcntl
 import os
 import random
@@ -210,6 +211,45 @@ def test_evidence_of_a_regression(tmp_path: Path) -> None:
     assert back.squared_error.tolist() == [1.0, 0.25]
     with pytest.raises(ValueError, match="2 predictions for 1 targets"):
         evidence_of(predictions, targets[:1])
+
+
+def test_evidence_keeps_how_often_each_class_was_taken_for_each(tmp_path: Path) -> None:
+    targets, predictions = np.array([0, 0, 1, 2, 2]), np.array([0, 1, 1, 0, 2])
+    path = Store(tmp_path).write(record(), evidence_of(predictions, targets, 3)).with_suffix(".npz")
+    back = read_evidence(path, record()).confusion
+    assert back is not None
+    assert back.dtype == np.uint32
+    assert back.tolist() == [[1, 1, 0], [0, 1, 0], [1, 0, 1]]
+
+
+@pytest.mark.parametrize("classes", [0, 101])
+def test_evidence_without_the_confusions_still_reads(tmp_path: Path, classes: int) -> None:
+    """As it was before they were kept, and where there are too many classes."""
+    made = evidence_of(np.array([0, 1]), np.array([0, 0]), classes)
+    path = Store(tmp_path).write(record(), made).with_suffix(".npz")
+    assert read_evidence(path, record()).confusion is None
+
+
+@pytest.mark.parametrize(
+    "confusion",
+    [
+        np.zeros((2, 2), np.uint32),
+        np.array([[1, 0], [0, 1]], np.uint32),
+        np.array([[1, 1], [0, 0]], np.int64),
+        np.array([[1, 1]], np.uint32),
+        np.uint32(2),
+        np.zeros((200, 200), np.uint32),
+        np.array([[2**31, 1], [2**31 + 1, 0]], np.uint32),
+    ],
+)
+def test_confusions_that_are_not_those_of_the_predictions_are_damage(
+    tmp_path: Path, confusion: np.ndarray
+) -> None:
+    made = evidence_of(np.array([0, 1]), np.array([0, 0]), 2)
+    forged = dataclasses.replace(made, confusion=confusion)
+    path = Store(tmp_path).write(record(), forged).with_suffix(".npz")
+    with pytest.raises(StoreError, match="confusion matrix is n"):
+        read_evidence(path, record())
 
 
 def test_the_same_evidence_has_the_same_bytes(tmp_path: Path) -> None:

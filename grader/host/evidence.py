@@ -27,6 +27,7 @@ _DAMAGE = (
 )  # fmt: skip
 _MAX_SAMPLES = 1 << 28  # of a test set; a forged header must not make the reader allocate the machine
 _MAX_BYTES = 16 * _MAX_SAMPLES
+MAX_CLASSES = 100  # of a confusion matrix that is kept: more would outweigh the predictions
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,17 +36,20 @@ class Evidence:
 
     `predictions`: class index, uint8 or uint16 (N,); for regression float32 (N,) in target units.
     `correct`: bool (N,), classification only. `squared_error`: float32 (N,), regression only.
+    `confusion`: uint32 (K, K), how many samples of each class (row) were taken for each (column); None for
+    regression, for more than MAX_CLASSES classes, and in evidence of a time when it was not kept.
     """
 
     predictions: npt.NDArray[np.generic]
     correct: npt.NDArray[np.bool_] | None = None
     squared_error: npt.NDArray[np.float32] | None = None
+    confusion: npt.NDArray[np.uint32] | None = None
 
 
-def evidence_of(predictions: npt.NDArray[Any], targets: npt.NDArray[Any]) -> Evidence:
+def evidence_of(predictions: npt.NDArray[Any], targets: npt.NDArray[Any], classes: int = 0) -> Evidence:
     """Return the evidence of predictions (N,) or (N, 1) against targets of as many values.
 
-    Integer predictions are class indices, floating ones are regression in target units.
+    Integer predictions are indices of so many `classes`, floating ones are regression in target units.
     """
     import numpy as np
 
@@ -55,7 +59,8 @@ def evidence_of(predictions: npt.NDArray[Any], targets: npt.NDArray[Any]) -> Evi
     if predictions.dtype.kind in "biu":
         small = predictions.size == 0 or int(predictions.max()) < 256
         dtype: type[np.generic] = np.uint8 if small else np.uint16
-        return Evidence(predictions.astype(dtype), correct=predictions == targets)
+        confusion = _confusion(predictions, targets, classes) if 0 < classes <= MAX_CLASSES else None
+        return Evidence(predictions.astype(dtype), correct=predictions == targets, confusion=confusion)
     error = (predictions.astype(np.float64) - targets) ** 2
     return Evidence(predictions.astype(np.float32), squared_error=error.astype(np.float32))
 
@@ -69,6 +74,8 @@ def evidence_bytes(evidence: Evidence, record: Record) -> bytes:
         arrays["correct"] = np.packbits(evidence.correct)
     if evidence.squared_error is not None:
         arrays["squared_error"] = evidence.squared_error
+    if evidence.confusion is not None:
+        arrays["confusion"] = evidence.confusion
     file = io.BytesIO()
     np.savez_compressed(file, allow_pickle=False, **arrays, of=np.frombuffer(_tie(record), np.uint8))
     return file.getvalue()
@@ -132,7 +139,9 @@ def _load(file: BinaryIO) -> tuple[Evidence, bytes]:
         return Evidence(predictions, squared_error=_squares(stored["squared_error"], len(predictions))), tie
     if predictions.dtype not in (np.uint8, np.uint16):
         raise ValueError(f"predictions are {predictions.dtype}")
-    return Evidence(predictions, correct=_bits(stored["correct"], len(predictions))), tie
+    correct = _bits(stored["correct"], len(predictions))
+    confusion = _counts(stored["confusion"], predictions, correct) if "confusion" in stored else None
+    return Evidence(predictions, correct=correct, confusion=confusion), tie
 
 
 def _bits(packed: npt.NDArray[Any], count: int) -> npt.NDArray[np.bool_]:
@@ -149,6 +158,31 @@ def _squares(squares: npt.NDArray[Any], count: int) -> npt.NDArray[np.float32]:
     if squares.dtype != np.float32 or squares.shape != (count,):
         raise ValueError("as many squared errors as predictions were expected")
     return squares
+
+
+def _confusion(
+    predictions: npt.NDArray[Any], targets: npt.NDArray[Any], classes: int
+) -> npt.NDArray[np.uint32]:
+    import numpy as np
+
+    pairs = targets.astype(np.int64) * classes + predictions.astype(np.int64)
+    return np.bincount(pairs, minlength=classes**2).reshape(classes, classes).astype(np.uint32)
+
+
+def _counts(
+    confusion: npt.NDArray[Any], predictions: npt.NDArray[Any], correct: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.uint32]:
+    """The matrix, once its columns add up to what was predicted, and its diagonal to what was right."""
+    import numpy as np
+
+    side = len(confusion) if confusion.ndim else 0
+    if confusion.dtype != np.uint32 or confusion.shape != (side, side) or not 0 < side <= MAX_CLASSES:
+        raise ValueError("the confusion matrix is no square of counts")
+    predicted = np.bincount(predictions, minlength=side)
+    right = np.bincount(predictions[correct], minlength=side)
+    if not (np.array_equal(confusion.sum(axis=0), predicted) and np.array_equal(confusion.diagonal(), right)):
+        raise ValueError("the confusion matrix is not that of the predictions")
+    return confusion
 
 
 def _tie(record: Record) -> bytes:

@@ -262,7 +262,8 @@ class Session:
         if self._keep:
             evidence = None
             if record.status is Status.OK and attempt.logits is not None:
-                evidence = evidence_of(predicted(attempt.trial.task, attempt.logits), targets)
+                task = attempt.trial.task
+                evidence = evidence_of(predicted(task, attempt.logits), targets, task.num_classes)
             self._store.write(record, evidence)
         return record
 
