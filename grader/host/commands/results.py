@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from grader import hookimpl
-from grader.host.commands import existing_store, leaderboard_option, say, terminal_width
+from grader.host.commands import existing_store, leaderboard_option, say, task_tables, terminal_width
 
 if TYPE_CHECKING:
     from grader.contract.record import Record
@@ -39,7 +39,7 @@ def leaderboard(context: click.Context, directory: str | None, matrix: bool) -> 
     from grader.host.reports.terminal import leaderboard_text
 
     folder = existing_store(directory).directory
-    ranked, problems, paths = regenerate(folder, context.obj)
+    ranked, problems, paths = regenerate(folder, context.obj, tables=task_tables())
     width = terminal_width()
     for table in ranked.tables:
         say(leaderboard_text(table, width) + "\n")
