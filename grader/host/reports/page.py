@@ -195,7 +195,7 @@ def _rows(board: Board) -> list[dict[str, Any]]:
                 "cells": cells[3:],
                 "state": _state(row),
                 "band": _band([each.row.rank for each in board.entries], at) if shared[at] > 1 else "",
-                "words": f"{entry.name} {row.title} {row.model} {row.loop} {row.status}"[:400].lower(),
+                "words": one_line(f"{row.name} {row.model} {row.loop} {row.status} {row.title}").lower(),
             }
         )
     return rows
