@@ -39,6 +39,7 @@ BUILTINS = (
     "grader.host.reports.csv",
     "grader.host.reports.json",
     "grader.host.reports.matrix",  # models by loops, where some were combined
+    "grader.host.reports.html",  # index.html and plots/
 )
 TASKS = tuple(name for name in BUILTINS if name.startswith("grader.tasks."))
 """The built-ins that the preparer of task data needs."""

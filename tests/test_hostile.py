@@ -15,7 +15,9 @@ import re
 import subprocess
 import sys
 from collections.abc import Sequence
+from html.parser import HTMLParser
 from pathlib import Path
+from xml.etree import ElementTree
 
 import msgspec
 import pytest
@@ -361,13 +363,14 @@ def test_records_that_somebody_wrote_by_hand_are_harmless(
     assert (result.returncode, result.stderr) == (0, "")
     assert harmful(result.stdout) == []
     written = {path.name: path.read_text(encoding="utf-8") for path in folder.parents[1].glob("*.*")}
-    assert len(written) == 3
+    assert len(written) == 4
     assert all(harmful(text) == [] for text in written.values())
     rows = re.findall(r"^\|.*$", re.sub(r"\\.", "", written["README.md"]), re.MULTILINE)
     assert len(rows) == 3 * len(texts)
     assert len({row.count("|") for row in rows}) == 1
     check_cells(written["leaderboard.csv"])
     check_markup(written["README.md"])
+    check_page(written["index.html"])
 
 
 @pytest.fixture(scope="module")
@@ -388,8 +391,72 @@ def test_the_readme_has_no_markup_but_ours(readme: str) -> None:
     assert page.count("<h2>") == 2  # of the one track, and how to read it
 
 
+def test_the_page_has_no_markup_but_ours(ran: Ran, root: Path) -> None:
+    folder = root / "leaderboard"
+    check_page((folder / "index.html").read_text(encoding="utf-8"))
+    plots = sorted((folder / "plots").iterdir())
+    assert plots
+    for plot in plots:
+        drawn = ElementTree.parse(plot)
+        assert {element.tag.rpartition("}")[2].lower() for element in drawn.iter()} <= DRAWN
+        assert not [value for element in drawn.iter() for name, value in element.items() if live(name, value)]
+
+
+DRAWN = {
+    "svg", "g", "path", "use", "text", "tspan", "title", "rect", "defs", "clippath", "image",
+    "polyline", "circle",
+}  # fmt: skip
+OURS = DRAWN | {
+    "html", "head", "meta", "style", "body", "a", "header", "div", "h1", "h2", "h3", "h4", "p",
+    "button", "main", "section", "span", "strong", "br", "dl", "dt", "dd", "label", "input",
+    "select", "option", "output", "table", "thead", "tbody", "tr", "th", "td", "small", "figure",
+    "figcaption", "ul", "li", "b", "details", "summary", "pre", "code", "footer", "script",
+}  # fmt: skip
+
+
+def check_page(page: str) -> None:
+    """The elements that a browser would make of it are ours, and so are their addresses and handlers."""
+    seen = Elements()
+    seen.feed(page)
+    seen.close()
+    assert set(seen.tags) <= OURS
+    assert seen.tags.count("script") == 1
+    assert not [(name, value) for name, value in seen.attributes if live(name, value)]
+
+
+def live(name: str, value: str) -> bool:
+    """Whether an attribute does something, or leads somewhere beyond the page."""
+    name = name.rpartition("}")[2].lower()
+    if name in {"href", "src", "action", "formaction", "srcset", "data"}:
+        return not value.startswith(("#", "data:image/png;base64,"))
+    return (
+        name.startswith("on")
+        or name == "srcdoc"
+        or (name == "style" and "url(" in value.replace("url(#", ""))
+    )
+
+
+class Elements(HTMLParser):
+    """Tags and attributes in the order of the page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += [(name, value or "") for name, value in attrs]
+
+
+PLOT = re.compile(r"^!\[(?:[^\[\]\\]|\\.)*\]\(plots/[\w-]+\.svg\)$\n", re.MULTILINE)
+PAGE = re.compile(r"^All of it .*: \[index\.html\]\(index\.html\)\.$\n", re.MULTILINE)
+
+
 def check_markup(readme: str) -> None:
     """Nothing but our own lines, and nothing live in them."""
+    assert len(PAGE.findall(readme)) == 1
+    readme = PAGE.sub("", PLOT.sub("", readme))
     for preset in ("commonmark", "js-default"):
         page = rendered(readme, preset)
         ours = {"h1", "h2", "p", "ul", "li", "code", "table", "thead", "tbody", "tr", "th", "td"}

@@ -580,14 +580,14 @@ def test_what_a_run_stores_in_the_meantime_is_a_conflict_and_not_lost(tmp_path: 
 def _full_disk() -> Iterator[None]:
     """No file may grow beyond a size: what a full disk does, at the same calls."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
     yield
     resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_a_full_disk_is_one_line_and_what_was_taken_is_whole(cli: click.Group, request: object) -> None:
     assert isinstance(request, pytest.FixtureRequest)
-    fill("other", record("a"), record("b", output="x" * 40_000), record("c"))
+    fill("other", record("a"), record("b", output="x" * 400_000), record("c"))
     request.getfixturevalue("_full_disk")
     result = run(cli, "merge", "other")
     assert result.exit_code == 4

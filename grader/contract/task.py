@@ -44,6 +44,9 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     target_mean: float = 0.0  # of the training targets; regression only
     target_std: float = 1.0
     digest: str = ""  # SHA-256 over all arrays; empty until prepared
+    show_test_samples: bool = (
+        False  # whether a leaderboard may hold pictures of test samples: none of a private set
+    )
 
     @property
     def num_classes(self) -> int:

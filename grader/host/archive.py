@@ -16,19 +16,24 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from grader.contract.record import Record
+    from grader.contract.record import Record, TaskInfo
     from grader.host.evidence import Evidence
     from grader.host.rank import Row, Table
+    from grader.host.samples import PreparedSamples, Samples
     from grader.host.track import Track
 
 
 class Archive:
-    """The records of a leaderboard folder, by their files. Evidence is read each time it is asked for."""
+    """The records of a leaderboard folder, by their files, and the test samples of tasks that show them.
 
-    def __init__(self, files: Mapping[str, Record]) -> None:
+    Evidence and samples are read each time they are asked for.
+    """
+
+    def __init__(self, files: Mapping[str, Record], samples: PreparedSamples | None = None) -> None:
         self.records = tuple(files.values())
         # by identity: a record may be there twice, and hashing one takes longer than reading it
         self._files = {id(record): path for path, record in files.items()}
+        self._samples = samples
 
     @cached_property
     def tracks(self) -> Mapping[Track, Mapping[Who, Sequence[Record]]]:
@@ -50,6 +55,21 @@ class Archive:
         with contextlib.suppress(StoreError):
             return read_evidence(self._beside(record), record)
         return None
+
+    def proof(self, record: Record) -> bytes:
+        """What lies beside a record as its evidence, unread: empty where nothing does."""
+        path = self._beside(record)
+        with contextlib.suppress(OSError):
+            return path.read_bytes() if path.is_file() else b""
+        return b""
+
+    def samples(self, task: TaskInfo) -> Samples | None:
+        """The test samples of a task, None unless it lets them be shown and its data are prepared here."""
+        return self._samples.read(task) if self._samples is not None else None
+
+    def has_samples(self, task: TaskInfo) -> bool:
+        """Whether `samples` would find some, without reading them."""
+        return self._samples is not None and self._samples.entry(task) is not None
 
     def _beside(self, record: Record) -> Path:
         """By the record's own file: a locale may not have the letters of the name that it would be given."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import secrets
 from pathlib import Path
@@ -42,16 +43,22 @@ def replace(path: Path, data: bytes) -> None:
         raise not_written(path, error) from error
 
 
-def remove(path: Path, *, begins: bytes) -> None:
+def begins(path: Path, start: bytes) -> bool:
+    """Whether there is a file that begins like this, which tells ours from somebody else's."""
+    try:
+        with path.open("rb") if path.is_file() else io.BytesIO() as file:
+            return file.read(len(start)) == start
+    except OSError:
+        return False
+
+
+def remove(path: Path, *, start: bytes) -> None:
     """Remove a file that begins like this; one of somebody else's stays. Raises StoreError."""
-    if not path.is_file():
+    if not begins(path, start):
         return
     try:
-        with path.open("rb") as file:
-            ours = file.read(len(begins)) == begins
-        if ours:
-            path.unlink(missing_ok=True)
-            sync_folder(path.parent)
+        path.unlink(missing_ok=True)
+        sync_folder(path.parent)
     except OSError as error:
         raise not_written(path, error) from error
 

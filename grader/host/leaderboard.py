@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pluggy
 
@@ -12,22 +13,28 @@ from grader.contract.errors import StoreError
 from grader.contract.record import Record, TaskInfo
 from grader.host.archive import Archive
 from grader.host.rank import Standings, standings
+from grader.host.samples import PreparedSamples
 from grader.host.store import Store
+
+if TYPE_CHECKING:
+    from grader.contract.task import TaskTables
 
 
 def regenerate(
     directory: Path,
     manager: pluggy.PluginManager,
     read: tuple[Mapping[str, Record], list[str]] | None = None,
+    tables: TaskTables | None = None,
 ) -> tuple[Standings, list[str], list[Path]]:
     """Read the records below the directory, rank them, and have every plugin write its form.
 
-    Who has just read them gives them as `read`, by their files, with the lines about what is none. Returns
-    the standings, one line for each file that is no record, and the files that were written. Raises
+    Who has just read them gives them as `read`, by their files, with the lines about what is none. `tables`
+    are those of the configuration's tasks, whose test samples may be shown as well where they allow it.
+    Returns the standings, one line for each file that is no record, and the files that were written. Raises
     StoreError when a file cannot be written.
     """
     files, problems = read or Store(directory).read_files()
-    archive = Archive(files)
+    archive = Archive(files, PreparedSamples(manager, tables or {}))
 
     def columns(task: TaskInfo) -> Sequence[str]:
         return [name for names in manager.hook.grader_columns(task=task) for name in names]
@@ -38,7 +45,9 @@ def regenerate(
 
 
 @contextlib.contextmanager
-def regenerating(directory: Path, manager: pluggy.PluginManager) -> Iterator[None]:
+def regenerating(
+    directory: Path, manager: pluggy.PluginManager, tables: TaskTables | None = None
+) -> Iterator[None]:
     """Regenerate after the block, which changes records: also when it ends early, with part of them changed.
 
     Then its own error counts, not what a full disk says of the leaderboard as well.
@@ -47,6 +56,6 @@ def regenerating(directory: Path, manager: pluggy.PluginManager) -> Iterator[Non
         yield
     except BaseException:
         with contextlib.suppress(StoreError):
-            regenerate(directory, manager)
+            regenerate(directory, manager, tables=tables)
         raise
-    regenerate(directory, manager)
+    regenerate(directory, manager, tables=tables)

@@ -279,7 +279,9 @@ class Session:
 
         if self._keep and self.records:
             read = None if new else (self._there, self.problems)
-            self.standings, self.problems, _ = regenerate(self.config.leaderboard, self.manager, read)
+            self.standings, self.problems, _ = regenerate(
+                self.config.leaderboard, self.manager, read, self.config.task_tables
+            )
 
 
 def _attempt(trial: Trial, future: Future[Attempt]) -> Attempt:

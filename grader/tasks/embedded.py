@@ -39,6 +39,7 @@ DIGITS = Task(
     classes=tuple("0123456789"),
     metric="accuracy",
     budget="30 epochs",
+    show_test_samples=True,
 )
 BREAST_CANCER = Task(
     name="breast-cancer",
@@ -51,6 +52,7 @@ BREAST_CANCER = Task(
     batch_size=32,
     budget="30 epochs",
     baseline="mlp-64-64",
+    show_test_samples=True,
 )
 DIABETES = Task(
     name="diabetes",
@@ -65,6 +67,7 @@ DIABETES = Task(
     # always saying the mean 5,098.
     budget="20 epochs",
     baseline="mlp-64-64",
+    show_test_samples=True,
 )
 
 

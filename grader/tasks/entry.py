@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,8 +41,12 @@ def entry_name(definition: TaskDefinition, places: DataPlaces) -> str:
     task = definition.task
     made_of = [task.kind, task.input_dtype, task.input_shape, task.classes]
     key = json.dumps([PREPARE, task.name, definition.fingerprint(places), *made_of])
-    safe = re.sub(r"[^A-Za-z0-9_-]", "_", task.name)
-    return f"{safe}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+    return f"{safe_name(task.name)}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+
+
+def safe_name(task: str) -> str:
+    """Return what the names of a task's entries begin with."""
+    return re.sub(r"[^A-Za-z0-9_-]", "_", task)
 
 
 def task_digest(task: Task, arrays: dict[str, ArrayInfo]) -> str:
@@ -51,11 +56,11 @@ def task_digest(task: Task, arrays: dict[str, ArrayInfo]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def read(entry: Path) -> tuple[Manifest, dict[str, npt.NDArray[np.generic]]]:
-    """Return the manifest and the arrays, read-only, each checked against its digest. Raises Damaged."""
+def read(entry: Path, names: Sequence[str] = NAMES) -> tuple[Manifest, dict[str, npt.NDArray[np.generic]]]:
+    """Return the manifest and these arrays, read-only, each checked against its digest. Raises Damaged."""
     manifest = read_manifest(entry)
     try:
-        arrays = {name: _read_array(entry, manifest.arrays[name]) for name in NAMES}
+        arrays = {name: _read_array(entry, manifest.arrays[name]) for name in names}
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise Damaged(f"{type(error).__name__}: {error}") from error
     return manifest, arrays

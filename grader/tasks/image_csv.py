@@ -9,6 +9,7 @@
     seed = 0                        # of that split
     size = [28, 28]                 # optional: resize to height, width
     mode = "L"                      # or "RGB"
+    show_test_samples = false       # true lets a leaderboard show pictures of the test set
 
 Images are decoded as torchvision's own loader does: converted to the mode, no rotation by EXIF.
 """
@@ -67,6 +68,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     title: str = ""
     budget: str = "10 epochs"
     batch_size: Annotated[int, msgspec.Meta(gt=0)] = 64
+    show_test_samples: bool = False  # a teacher's test set is private, unless told
 
 
 def read_table(name: str, table: Mapping[str, object]) -> Table:
@@ -102,6 +104,7 @@ class ImageFolder:
             metric="accuracy",
             batch_size=table.batch_size,
             budget=table.budget,
+            show_test_samples=table.show_test_samples,
         )
         return TaskDefinition(task=task, fingerprint=self.fingerprint, prepare=self.prepare)
 

@@ -140,6 +140,7 @@ def _images(name: str, title: str, shape: tuple[int, ...], classes: Sequence[str
         classes=tuple(classes),
         metric="accuracy",
         budget="10 epochs",
+        show_test_samples=True,
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from grader.contract.task import TaskTables
     from grader.host.store import Store
 
 _LONGEST = 2000  # characters of a line of an error
@@ -82,3 +83,10 @@ def existing_store(directory: str | None) -> Store:
     if not store.records.is_dir():
         raise UsageError(f"{plain(str(store.directory))} holds no records/ folder; `grader run` makes one")
     return store
+
+
+def task_tables() -> TaskTables:
+    """The configuration's tables of tasks."""
+    from grader.host.settings import make_config
+
+    return make_config().task_tables

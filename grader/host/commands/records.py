@@ -12,7 +12,7 @@ import click
 
 from grader import hookimpl
 from grader.contract.text import count
-from grader.host.commands import existing_store, leaderboard_option, say, terminal_width
+from grader.host.commands import existing_store, leaderboard_option, say, task_tables, terminal_width
 
 if TYPE_CHECKING:
     from grader.host.filters import Test
@@ -125,7 +125,7 @@ def remove_records(
     if not yes and not _agreed(len(listed)):
         say("nothing was removed", err=True)
         context.exit(1)
-    with regenerating(store.directory, context.obj):
+    with regenerating(store.directory, context.obj, task_tables()):
         kept = [entry for entry in listed if not store.remove(entry.path, entry.record)]
     say(f"removed {count(len(listed) - len(kept), 'record')}")
     if kept:
@@ -160,7 +160,7 @@ def merge_folders(
     sources = [source(folder, store) for folder in folders]
     if not dry_run:
         store.open()
-    with nullcontext() if dry_run else regenerating(store.directory, context.obj):
+    with nullcontext() if dry_run else regenerating(store.directory, context.obj, task_tables()):
         counts = _said(merge(store, sources, prefer, dry_run=dry_run))
     say(summary(counts, dry_run=dry_run))
     context.exit(int(any(counts[verdict] for verdict in (Verdict.UNDECIDED, Verdict.REFUSED))))

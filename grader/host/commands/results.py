@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING
 import click
 
 from grader import hookimpl
-from grader.host.commands import existing_store, leaderboard_option, say, terminal_width
+from grader.contract.text import count, plain
+from grader.host.commands import existing_store, leaderboard_option, say, task_tables, terminal_width
 
 if TYPE_CHECKING:
     from grader.contract.record import Record
@@ -34,12 +36,11 @@ def leaderboard(context: click.Context, directory: str | None, matrix: bool) -> 
 
     And matrix.md, models by loops, where some were combined.
     """
-    from grader.contract.text import plain
     from grader.host.leaderboard import regenerate
     from grader.host.reports.terminal import leaderboard_text, overall_text
 
     folder = existing_store(directory).directory
-    ranked, problems, paths = regenerate(folder, context.obj)
+    ranked, problems, paths = regenerate(folder, context.obj, tables=task_tables())
     width = terminal_width()
     for table in ranked.tables:
         say(leaderboard_text(table, width) + "\n")
@@ -49,7 +50,16 @@ def leaderboard(context: click.Context, directory: str | None, matrix: bool) -> 
         show_matrices(ranked.tables)
     for problem in problems:
         say(problem, err=True)
-    say(f"wrote {', '.join(plain(str(path)) for path in paths)}")
+    say(f"wrote {_written(folder, paths)}")
+
+
+def _written(folder: Path, paths: Iterable[Path]) -> str:
+    """The files; those of a folder below are counted."""
+    counts = Counter(path if path.parent == folder else path.parent for path in paths)
+    lines = (
+        f"{path} ({count(many, 'file')})" if path.is_dir() else str(path) for path, many in counts.items()
+    )
+    return ", ".join(map(plain, lines))
 
 
 def show_matrices(tables: Iterable[Table]) -> None:

@@ -37,7 +37,7 @@ def grader_write_leaderboard(standings: Standings, directory: Path) -> list[Path
     if text:
         replace(path, text.encode())
         return [path]
-    remove(path, begins=_TITLE.encode())
+    remove(path, start=_TITLE.encode())
     return []
 
 
@@ -53,7 +53,7 @@ def matrix_text(table: Table, width: int = 80) -> str:
     Columns that do not fit beside the others follow below, so that none is left out. Where not even one
     fits beside the models' names, names and statuses are cut, never below ten characters.
     """
-    matrix = _matrix(table)
+    matrix = matrix_of(table)
     if matrix is None:
         return ""
     title = f"{track_title(table)}: {one_line(heading(matrix.metric), NAME)}, models by loops"
@@ -62,7 +62,7 @@ def matrix_text(table: Table, width: int = 80) -> str:
 
 
 @dataclass(frozen=True)
-class _Matrix:
+class Matrix:
     """Rows by model and loop, in the order of the standings; what comes with grader is last."""
 
     metric: str
@@ -76,7 +76,7 @@ class _Matrix:
         return min((row.rank for row in self.rows.values() if row.rank is not None), default=None)
 
 
-def _matrix(table: Table) -> _Matrix | None:
+def matrix_of(table: Table) -> Matrix | None:
     """None without a pair. What brings neither model nor loop, but an optimiser, has no place in it."""
     rows: dict[tuple[str, str], Row] = {}
     for row in table.rows:
@@ -85,7 +85,7 @@ def _matrix(table: Table) -> _Matrix | None:
     if not any(_is_pair(*place) for place in rows):
         return None
     models, loops = zip(*rows, strict=True)
-    return _Matrix(table.task.metric, _last(BASELINE, models), _last(DEFAULT, loops), rows)
+    return Matrix(table.task.metric, _last(BASELINE, models), _last(DEFAULT, loops), rows)
 
 
 def _is_pair(model: str, loop: str) -> bool:
@@ -97,14 +97,14 @@ def _last(ours: str, names: Iterable[str]) -> tuple[str, ...]:
 
 
 def _section(table: Table) -> Iterator[str]:
-    matrix = _matrix(table)
+    matrix = matrix_of(table)
     if matrix is not None:
         yield track_heading(table)
         yield f"By {markdown(heading(matrix.metric), NAME)}; {better(table.task)}."
         yield _grid(_columns(matrix, markdown, "**{}**"), "pipe")
 
 
-def _blocks(matrix: _Matrix, width: int) -> Iterator[Columns]:
+def _blocks(matrix: Matrix, width: int) -> Iterator[Columns]:
     """The columns, as many beside each other as fit, each time behind the models' names."""
     names, *loops = _fitting(matrix, width)
     block = [names]
@@ -116,7 +116,7 @@ def _blocks(matrix: _Matrix, width: int) -> Iterator[Columns]:
     yield block
 
 
-def _fitting(matrix: _Matrix, width: int) -> Columns:
+def _fitting(matrix: Matrix, width: int) -> Columns:
     columns: Columns = []
     for limit in (NAME, 30, 20, 10):
         columns = _columns(matrix, cut(limit), "* {}")
@@ -129,7 +129,7 @@ def _width(columns: Columns) -> int:
     return width_of_table(width_of(*column) for column in columns)
 
 
-def _columns(matrix: _Matrix, text: Text, best: str) -> Columns:
+def _columns(matrix: Matrix, text: Text, best: str) -> Columns:
     columns = [["model", *(text(model, NAME) for model in matrix.models)]]
     for loop in matrix.loops:
         title = "default loop" if loop == DEFAULT else text(loop, NAME)
@@ -137,7 +137,7 @@ def _columns(matrix: _Matrix, text: Text, best: str) -> Columns:
     return columns
 
 
-def _cell(matrix: _Matrix, place: tuple[str, str], text: Text, best: str) -> str:
+def _cell(matrix: Matrix, place: tuple[str, str], text: Text, best: str) -> str:
     row = matrix.rows.get(place)
     if row is None:
         return "-"
