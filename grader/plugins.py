@@ -31,6 +31,7 @@ BUILTINS = (
     "grader.host.commands.checking",  # check
     "grader.host.commands.running",  # run
     "grader.host.commands.results",  # leaderboard, show
+    "grader.host.commands.verifying",  # verify
     "grader.host.commands.records",  # records: list, remove, merge
     "grader.host.commands.information",  # tasks, plugins
     # what becomes of the standings
