@@ -56,15 +56,14 @@ class Conditions:
 
 
 @dataclass(frozen=True, eq=False)
-class Setup:
-    """How one record is trained again."""
+class Subject:
+    """What a record is of, as it was: the files of its submission, and the data of its task."""
 
-    conditions: Conditions
     places: tuple[str, ...]  # where its submission is collected; of a pair both
     submission: Submission
     task: Task
     targets: npt.NDArray[np.generic]  # of the test set: int64 (N,) or float32 (N, 1)
-    differences: tuple[str, ...]  # why the same bits are not to be expected; none, and they are
+    budget: Budget
 
 
 class Machine:
@@ -77,28 +76,29 @@ class Machine:
         self._collected = _once(self._collect)
         self._level = _once(_level)
 
-    def setup(self, record: Record) -> Setup:
-        """Return how to train it again. Raises NotHere."""
+    def subject(self, record: Record) -> Subject:
+        """Return what it is of, unchanged. Raises NotHere."""
         budget = _asked(record)
         places, submission = self._submission(record.submission)
         task, targets = self._task(record)
+        return Subject(places, submission, task, targets, budget)
+
+    def conditions(self, record: Record, budget: Budget) -> tuple[Conditions, tuple[str, ...]]:
+        """Return how it is trained again, and why the same bits are not to be expected. Raises NotHere.
+
+        Where no reason is given they are.
+        """
         device = _device(record, budget)
-        return Setup(
-            conditions=Conditions(
-                task=record.task.name,
-                budget=budget,
-                device=device,
-                threads=_threads(record, budget),
-                deterministic=record.deterministic,
-                isolation=self._level(record.isolation),
-                beside=max(0, record.alongside) if budget.seconds is not None else None,
-            ),
-            places=places,
-            submission=submission,
-            task=task,
-            targets=targets,
-            differences=tuple(_differences(record, budget, device)),
+        conditions = Conditions(
+            task=record.task.name,
+            budget=budget,
+            device=device,
+            threads=_threads(record, budget),
+            deterministic=record.deterministic,
+            isolation=self._level(record.isolation),
+            beside=max(0, record.alongside) if budget.seconds is not None else None,
         )
+        return conditions, tuple(_differences(record, conditions))
 
     # --- submission ---
 
@@ -268,20 +268,19 @@ def _level(name: str) -> Isolation:
         raise NotHere(one_line(str(error))) from error
 
 
-def _differences(record: Record, budget: Budget, device: str) -> Iterator[str]:
+def _differences(record: Record, conditions: Conditions) -> Iterator[str]:
     """What keeps the sums of a training from coming out in the same order, and so with the same bits."""
     there, here = record.environment, environment.current()
-    if budget.seconds is not None:
+    if conditions.budget.seconds is not None:
         yield "its budget is in seconds"
     if record.device.kind != "cpu":
         yield f"it computes on {record.device.kind}"
-    processor = devices.choose(device)[0].name
     told = [
         ("grader", there.grader, here.grader),
         ("torch", there.torch, here.torch),
         ("numpy", there.numpy, here.numpy),
-        ("", record.device.name, processor),
-        ("threads", str(record.device.threads), str(_threads(record, budget))),
+        ("", record.device.name, devices.choose(conditions.device)[0].name),
+        ("threads", str(record.device.threads), str(conditions.threads)),
     ]
     for name, then, now in told:
         if then != now:

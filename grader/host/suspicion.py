@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterator, Sequence
+from statistics import NormalDist
 
 from grader.contract.budget import Budget
 from grader.contract.errors import UsageError
@@ -45,13 +46,14 @@ def binomial(accuracy: float, samples: int) -> float:
 
 
 def predicted(values: Sequence[float], p: float, least: float = 0.0) -> tuple[float, float]:
-    """The interval in which one more value lies, two-sided `p`, by Student's t; `least` is for s.
+    """The interval in which one more value lies, by Student's t: below its upper end with probability p.
 
-    Mean ± t(k - 1) * s * sqrt(1 + 1/k), for k values of one normal distribution.
+    Mean ± t(k - 1) * s * sqrt(1 + 1/k), for k values of one normal distribution. `least` is what s is at
+    least; that much is known and not estimated, so that the normal distribution's quantile is its factor.
     """
     told, many = score(values), len(values)
-    spread = max(told.std or 0.0, least) * math.sqrt(1 + 1 / many)
-    reach = t_quantile(p, many - 1) * spread
+    reach = max(t_quantile(p, many - 1) * (told.std or 0.0), NormalDist().inv_cdf(p) * least)
+    reach *= math.sqrt(1 + 1 / many)
     return told.mean - reach, told.mean + reach
 
 

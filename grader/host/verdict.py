@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from grader.contract.task import Task
 
 _P95 = 0.975  # two-sided 95 %
+_OTHERS = 2  # seeds that it takes, beside the training anew, to say how far trainings differ
 _PRECISION = 1e-9  # relative: a mean computed anew, perhaps by another numpy
 
 
@@ -161,7 +162,7 @@ def compared(
     if facts := list(_facts(record, again, exact=not differences)):
         return Verdict.NOT_REPRODUCED, facts
     if told := list(_figures(record, again)) or list(_predictions(then.evidence, now.evidence)):
-        return _within(then, again, others, differences, ", ".join(told))
+        return _within(record, now, others, differences, ", ".join(told))
     return Verdict.IDENTICAL, []
 
 
@@ -175,45 +176,54 @@ def _incomparable(record: Record, again: Record) -> str:
 
 
 def _within(
-    then: Outcome, again: Record, others: Sequence[Record], differences: Sequence[str], told: str
+    record: Record, now: Outcome, others: Sequence[Record], differences: Sequence[str], told: str
 ) -> tuple[Verdict, list[str]]:
-    name = measure(again)
-    low, high, kind = interval(then, others)
+    name = measure(record)
+    low, high, kind = interval(now, others)
     span = f"the 95 % interval {shown(name, low)} to {shown(name, high)} ({kind})"
-    if not low <= again.metrics[name] <= high:
-        return Verdict.NOT_REPRODUCED, [f"{told}: outside {span}", *differences]
+    if not low <= record.metrics[name] <= high:
+        return Verdict.NOT_REPRODUCED, [f"{told}: outside {span}", *differences, *_pace(record, now.record)]
     if differences:
-        why = f"the same bits are not to be expected: {'; '.join(differences)}"
-        return Verdict.REPRODUCED, [f"{told}: within {span}", why]
+        why = "; ".join([*differences, *_pace(record, now.record)])
+        return Verdict.REPRODUCED, [
+            f"{told}: within {span}",
+            f"the same bits are not to be expected: {why}",
+        ]
     return Verdict.NOT_REPRODUCED, [
         f"{told}: within {span}, but with this processor, these threads and libraries the same seed gives "
         "the same bits: it is the record of another run, or its submission draws on more than its seed"
     ]
 
 
-def interval(then: Outcome, others: Sequence[Record]) -> tuple[float, float, str]:
-    """Return the 95 % interval of a record's `measure`, and in words what it is.
+def interval(now: Outcome, others: Sequence[Record]) -> tuple[float, float, str]:
+    """Return the 95 % interval in which a true record's `measure` lies, and in words what it is.
 
-    Of one seed: Wilson's over the test samples, or of the mean squared error over them. With other seeds
-    of the row the one for one more training, by Student's t, and no narrower than the former.
+    Wilson's over the test samples, or for regression that of the mean squared error over them. With two
+    other seeds of the row or more, where it is wider, the one for one more training, by Student's t. The
+    record that is in doubt has no part in it: a forged score would widen what it is held to.
     """
-    record, evidence, name = then.record, then.evidence, measure(then.record)
-    value, samples = record.metrics[name], record.task.test_samples
-    low = high = value
-    kind = f"of these weights, over {samples:,} test samples"
-    if record.correct is not None and (edges := wilson(record.correct, samples)):
-        low, high = edges
-    elif evidence is not None and evidence.squared_error is not None and samples > 1:
-        errors = evidence.squared_error.astype(np.float64)
-        reach = Z95 * float(errors.std(ddof=1)) / math.sqrt(samples)
-        low, high = max(0.0, value - reach), value + reach
-    values = [value, *(other.metrics[name] for other in others if name in other.metrics)]
-    if len(values) > 1:
+    again, name = now.record, measure(now.record)
+    samples = again.task.test_samples
+    low, high = _of_these_weights(now)
+    values = [again.metrics[name], *(other.metrics[name] for other in others if name in other.metrics)]
+    if len(values) > _OTHERS:
         less, more = predicted(values, _P95)
         top = 1.0 if name == "accuracy" else math.inf
-        low, high = max(0.0, min(low, less)), min(top, max(high, more))
-        kind = f"of one more training, by {len(values)} seeds"
-    return low, high, kind
+        if more - less > high - low:
+            kind = f"of one more training, by this and {len(values) - 1} other seeds"
+            return max(0.0, less), min(top, more), kind
+    return low, high, f"of these weights, over {samples:,} test samples"
+
+
+def _of_these_weights(now: Outcome) -> tuple[float, float]:
+    value, samples = now.record.metrics[measure(now.record)], now.record.task.test_samples
+    if now.record.correct is not None:
+        return wilson(now.record.correct, samples) or (value, value)
+    if now.evidence is None or now.evidence.squared_error is None or samples < 2:
+        return value, value
+    errors = now.evidence.squared_error.astype(np.float64)
+    reach = Z95 * float(errors.std(ddof=1)) / math.sqrt(samples)
+    return max(0.0, value - reach), value + reach
 
 
 def _ended(record: Record) -> str:
@@ -244,6 +254,13 @@ def _predictions(evidence: Evidence | None, now: Evidence | None) -> Iterator[st
     if other:
         samples = len(evidence.predictions)
         yield f"the scores are the same, and {other:,} of {samples:,} test predictions are not"
+
+
+def _pace(record: Record, again: Record) -> Iterator[str]:
+    """What a budget in seconds was worth: on a busy machine less, and then the score says little."""
+    then, now = record.usage.steps, again.usage.steps
+    if then != now:
+        yield f"{now:,} steps here, {then:,} then"
 
 
 def _facts(record: Record, again: Record, *, exact: bool) -> Iterator[str]:

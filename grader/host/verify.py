@@ -13,7 +13,7 @@ from grader.contract.isolation import Isolation
 from grader.contract.status import Status
 from grader.contract.text import one_line
 from grader.host import device as devices
-from grader.host.conditions import Conditions, Machine, NotHere, Setup
+from grader.host.conditions import Conditions, Machine, NotHere, Subject
 from grader.host.session import Session
 from grader.host.slots import slots
 from grader.host.suspicion import another_curve, suspicions
@@ -48,15 +48,17 @@ _Work = tuple[
 
 @dataclass(frozen=True, eq=False)
 class _Case:
-    """A claim that nothing speaks against, and how to train it again."""
+    """A claim that nothing speaks against, and what it takes to train it again."""
 
     claim: Claim
     then: Outcome
-    setup: Setup
+    subject: Subject
+    conditions: Conditions
+    differences: tuple[str, ...]  # why the same bits are not to be expected
 
     @property
     def work(self) -> _Work:
-        submission = self.setup.submission
+        submission = self.subject.submission
         return submission.path, submission.digest, self.claim.record.seed
 
 
@@ -77,32 +79,36 @@ class Verification:
         """Look at all; those that nothing speaks against are trained again. Raises UsageError."""
         groups: dict[Conditions, list[_Case]] = defaultdict(list)
         for claim in claims:
-            case = self._case(claim)
-            if case is not None and train:
-                groups[case.setup.conditions].append(case)
-            elif case is not None:
-                self._say(claim, Verdict.CONSISTENT)
+            if case := self._case(claim, train=train):
+                groups[case.conditions].append(case)
         configs = {key: self._session_config(key, cases) for key, cases in groups.items()}
         for key, cases in groups.items():
             if not self.interrupted:
                 self._train(configs[key], cases)
 
-    def _case(self, claim: Claim) -> _Case | None:
+    def _case(self, claim: Claim, *, train: bool) -> _Case | None:
         """What is to be trained; None where the verdict is told already."""
-        record = claim.record
         try:
-            evidence = evidence_beside(claim.path, record)
-            if record.status is Status.HARNESS_ERROR:
-                raise NotHere("a fault of grader, which says nothing of its submission: run the trial again")
-            setup = self._machine.setup(record)
-            check_against(setup.task, setup.targets, record, evidence)
+            then, subject = self._standing(claim)
+            if train:
+                conditions, differences = self._machine.conditions(claim.record, subject.budget)
+                return _Case(claim, then, subject, conditions, differences)
+            self._say(claim, Verdict.CONSISTENT)
         except Contradiction as error:
             self._say(claim, Verdict.NOT_REPRODUCED, [str(error)])
         except NotHere as error:
             self._say(claim, Verdict.NOT_CHECKED, [str(error)])
-        else:
-            return _Case(claim, Outcome(record, evidence), setup)
         return None
+
+    def _standing(self, claim: Claim) -> tuple[Outcome, Subject]:
+        """Hold a record against all that lies here. Raises Contradiction and NotHere."""
+        record = claim.record
+        evidence = evidence_beside(claim.path, record)
+        if record.status is Status.HARNESS_ERROR:
+            raise NotHere("a fault of grader, which says nothing of its submission: run the trial again")
+        subject = self._machine.subject(record)
+        check_against(subject.task, subject.targets, record, evidence)
+        return Outcome(record, evidence), subject
 
     def _session_config(self, conditions: Conditions, cases: Sequence[_Case]) -> Config:
         """The settings of the session that trains these again."""
@@ -113,7 +119,7 @@ class Verification:
             many = min(many, 1 + conditions.beside)  # each takes something of the time of all
         return replace(
             config,
-            paths=tuple(dict.fromkeys(place for case in cases for place in case.setup.places)),
+            paths=tuple(dict.fromkeys(place for case in cases for place in case.subject.places)),
             tasks=(conditions.task,),
             budget=conditions.budget,
             seeds=tuple(sorted({case.claim.record.seed for case in cases})),
@@ -125,7 +131,7 @@ class Verification:
             allow_subprocess=config.allow_subprocess and conditions.isolation is Isolation.STRICT,
             keyword="",
             kind="",
-            cross=any(case.setup.submission.pair for case in cases),
+            cross=any(case.subject.submission.pair for case in cases),
             max_failures=None,
             last_failed=False,
             failed_first=False,
@@ -150,7 +156,7 @@ class Verification:
             self._say(case.claim, Verdict.NOT_CHECKED, [failure])
 
     def _compare(self, case: _Case, now: Outcome) -> None:
-        claim, differences = case.claim, case.setup.differences
+        claim, differences = case.claim, case.differences
         verdict, reasons = compared(case.then, now, claim.others, differences)
         self._say(claim, verdict, reasons, now.record, exact=not differences)
 
