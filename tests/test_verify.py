@@ -17,11 +17,13 @@ from click.testing import CliRunner
 from factories import failed, record, task
 from sessions import GOOD, IMPORTS, STEP, at_home, command, write
 
+from grader import hookimpl
 from grader.contract.budget import Budget
 from grader.contract.errors import NothingCollected, UsageError
 from grader.contract.record import CurvePoint, DeviceInfo, Record, Timing, Usage
 from grader.contract.status import Phase, Status
 from grader.contract.task import DataPlaces
+from grader.contract.trial import Trial
 from grader.host import data, environment
 from grader.host.claims import claims
 from grader.host.cli import make_cli
@@ -148,13 +150,27 @@ def test_what_is_true_is_identical_failures_and_pairs_among_it(home: Path, place
     assert files(home) == before, "nothing is written"
 
 
-def test_a_name_means_all_its_records_and_k_and_task_narrow(home: Path, places: Path) -> None:
-    result = verify("loop", "model+loop", "-k", "seed=1", "--task", "digits", cwd=home, places=places)
-    assert result.returncode == 0
-    assert list(said(result.stdout)) == [
-        f"subs/loop.py::digits[seed=1], {BUDGET}",
-        f"subs/model.py+subs/loop.py::digits[seed=1], {BUDGET}",
-    ]
+class Spy:
+    """Keeps the trials of sessions."""
+
+    def __init__(self) -> None:
+        self.trials: list[str] = []
+
+    @hookimpl
+    def grader_session_start(self, trials: Sequence[Trial]) -> None:
+        self.trials += [trial.node_id for trial in trials]
+
+
+def test_names_and_filters_settle_which_trials_are_trained_and_no_other_is(home: Path, places: Path) -> None:
+    manager, spy = harness_manager(), Spy()
+    manager.register(spy)
+    arguments = ["verify", "loop", "model+loop", "-k", "seed=1", "--task", "digits"]
+    with at_home(home, places):
+        result = CliRunner().invoke(make_cli(manager), arguments)
+    assert result.exit_code == 0
+    ids = ["subs/loop.py::digits[seed=1]", "subs/model.py+subs/loop.py::digits[seed=1]"]
+    assert spy.trials == ids
+    assert list(said(result.stdout)) == [f"{each}, {BUDGET}" for each in ids]
 
 
 def test_without_training_it_says_what_fits(home: Path, places: Path) -> None:
