@@ -182,16 +182,20 @@ def _within(
     low, high, kind = interval(now, others)
     span = f"the 95 % interval {shown(name, low)} to {shown(name, high)} ({kind})"
     if not low <= record.metrics[name] <= high:
-        return Verdict.NOT_REPRODUCED, [f"{told}: outside {span}", *differences, *_pace(record, now.record)]
+        return Verdict.NOT_REPRODUCED, [
+            f"{told}: {name} outside {span}",
+            *differences,
+            *_pace(record, now.record),
+        ]
     if differences:
         why = "; ".join([*differences, *_pace(record, now.record)])
         return Verdict.REPRODUCED, [
-            f"{told}: within {span}",
+            f"{told}: {name} within {span}",
             f"the same bits are not to be expected: {why}",
         ]
     return Verdict.NOT_REPRODUCED, [
-        f"{told}: within {span}, but with this processor, these threads and libraries the same seed gives "
-        "the same bits: it is the record of another run, or its submission draws on more than its seed"
+        f"{told}: {name} within {span}, but with this processor, these threads and libraries the same seed "
+        "gives the same bits: it is the record of another run, or its submission draws on more than its seed"
     ]
 
 
