@@ -32,6 +32,7 @@ BUILTINS = (
     "grader.host.commands.running",  # run
     "grader.host.commands.results",  # leaderboard, show
     "grader.host.commands.comparing",  # compare
+    "grader.host.commands.verifying",  # verify
     "grader.host.commands.records",  # records: list, remove, merge
     "grader.host.commands.information",  # tasks, plugins
     # what becomes of the standings

@@ -346,7 +346,7 @@ def test_two_runs_at_once_share_a_leaderboard(tmp_path: Path, places: Path) -> N
 def test_help_lists_every_command(mixed: Path, places: Path) -> None:
     result = grader("--help", cwd=mixed, places=places)
     assert result.returncode == 0
-    for name in ("run", "list", "check", "new", "leaderboard", "show", "tasks", "plugins"):
+    for name in ("run", "list", "check", "new", "leaderboard", "show", "verify", "tasks", "plugins"):
         assert f"\n  {name} " in result.stdout
 
 

@@ -51,6 +51,11 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
             samples=_whole(limits.get("samples"), "samples", text),
         )
 
+    @property
+    def with_grace(self) -> float | None:
+        """Seconds after which the host kills the training; None for a budget that sets none."""
+        return None if self.seconds is None else self.seconds + max(1.0, 0.05 * self.seconds)
+
     def __str__(self) -> str:
         """The canonical text: equal budgets read the same."""
         parts = [f"{_number(self.seconds)}s"] if self.seconds is not None else []

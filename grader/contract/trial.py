@@ -70,6 +70,5 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def train_limit(self) -> float:
         """Seconds after which the host kills the training: budget + grace, or the limit behind it."""
-        if self.budget.seconds is None:
-            return self.limits.train
-        return self.budget.seconds + max(1.0, 0.05 * self.budget.seconds)
+        limit = self.budget.with_grace
+        return self.limits.train if limit is None else limit

@@ -31,13 +31,22 @@ def find(records: Sequence[Record], query: str) -> Record:
     """
     if query.endswith(".json") and Path(query).is_file():
         return read_record(query)
+    found = named(records, query)
+    if len(found) > 1:
+        raise UsageError(f"{one_line(query)!r} means {len(found)} records; name one: {_stems(found)}")
+    return found[0]
+
+
+def named(records: Sequence[Record], query: str) -> list[Record]:
+    """Find the records of this stem; where there are none, of this node id, or else of this submission.
+
+    Raises UsageError, in one line with the nearest names, when there is none.
+    """
     # a stem knows more than a node id (the track), which knows more than a name
     for name in (stem, lambda record: record.node_id, lambda record: record.submission.name):
         found = [record for record in records if name(record) == query.removesuffix(".json")]
-        if len(found) == 1:
-            return found[0]
         if found:
-            raise UsageError(f"{one_line(query)!r} means {len(found)} records; name one: {_stems(found)}")
+            return found
     raise UsageError(_nothing(records, query))
 
 
