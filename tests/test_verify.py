@@ -710,7 +710,7 @@ def slow(*times: float, **changes: Any) -> list[Record]:
         (record(correct=480), seeds(448, 449, 450, 451, 452), "5 other seeds allow 85.16 % to 94.84 %"),
         (record(correct=370), seeds(448, 450, 452), "accuracy 74.00 %, where the 3 other seeds"),
         (record(curve=curve(0.5, 0.6, 0.7), correct=495, metrics=BEST), [], "more than 70.00 %"),
-        (record(test_curve=on_test((0.5, 0.8), (1.2, 0.85))), [], "where the curve on the test set ends in 85.00 %"),
+        (record(test_curve=on_test((0.5, 0.8), (1.2, 0.85))), [], "curve on the test set ends in 85.00 %"),
         (record(test_curve=on_test((0.5, 0.8), (1.9, 0.9))), [], "do not go from the start of the training"),
         (record(test_curve=on_test((0.9, 0.8), (0.5, 0.9))), [], "do not go from the start of the training"),
         (scored(0.5, 0.3), [], "so many wrong predictions cost at least 0.3466"),
@@ -725,7 +725,8 @@ def slow(*times: float, **changes: Any) -> list[Record]:
         (took(0.9), slow(3.0, 3.2), "63 steps in 0.90 s, which took other seeds 3.10 s on the same"),
     ],
     ids=[
-        "above other seeds", "below other seeds", "above its curve", "test curve", "test curve late", "test curve back", "loss too low", "loss too high",
+        "above other seeds", "below other seeds", "above its curve", "test curve",
+        "test curve late", "test curve back", "loss too low", "loss too high",
         "negative loss", "curve beyond the end", "CPU time", "budget", "epochs", "steps", "samples", "fast",
     ],
 )  # fmt: skip
