@@ -442,6 +442,16 @@ def test_the_front_is_what_nothing_beats_in_both() -> None:
     assert plots._front(points, higher=False) == [0, 1]
 
 
+def test_a_row_with_a_failed_seed_is_on_no_front(folder: Path) -> None:
+    """It stands below complete rows, however good its other seeds are."""
+    made = [record("whole", correct=400), record("partly", correct=499), failed("partly", seed=1)]
+    store_of(folder, *made)
+    (found,) = boards(made, folder)
+    with draw.styled():
+        texts = [text.get_text() for text in plots._pareto(found).axes[0].texts]  # type: ignore[union-attr]
+    assert texts == ["whole"]
+
+
 def test_an_axis_leaves_out_what_is_far_off() -> None:
     low, high = focus([98.7, 98.2, 97.3, 96.6, 19.8, 15.2])
     assert 96 < low < 96.6

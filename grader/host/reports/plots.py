@@ -64,16 +64,16 @@ def plots(board: Board) -> Iterator[Plot]:
 
 
 _PARETO = (
-    "Each point is a submission. Of the filled ones none is beaten in both: they are the Pareto front. "
-    "Vertical lines are the 95 % intervals."
+    "Each point is a submission. The filled ones are the Pareto front: nothing whose every seed ended well "
+    "beats them in both. Vertical lines are the 95 % intervals."
 )
 _CURVE = "Training loss of the best ten, as the submissions told it: the first seed of each."
 _CLASS = "Each dot is a submission, the filled one the best, {best}; the classes it finds hardest come first."
 _CONFUSION = (
     "By {best}: rows are what a sample is, columns what it was taken for, over all its seeds. "
-    "Blue is right, orange wrong; the darker, the larger the share of its row."
+    "Blue is right, orange wrong; the stronger, the larger the share of its row."
 )
-_HEAT = "Each cell is one model trained by one loop; the darker, the better. Empty: not run, or failed."
+_HEAT = "Each cell is one model trained by one loop; the stronger, the better. Empty: not run, or failed."
 
 
 # ---- accuracy against training time
@@ -86,7 +86,8 @@ def _pareto(board: Board) -> Figure | None:
     if not found:
         return None
     points = [(entry.row.train_seconds or 0.0, _scaled(board, _mean(board, entry))) for entry in found]
-    front = _front(points, higher=task.higher_is_better)
+    whole = [at for at, entry in enumerate(found) if entry.row.rank is not None]  # every seed ended well
+    front = [whole[at] for at in _front([points[at] for at in whole], higher=task.higher_is_better)]
     edges = [edge for entry in found[: (len(found) + 1) // 2] for edge in _edges(board, entry)]
     low, high = focus([y for _, y in points], edges, 0.1)
     figure = draw.figure(_WIDTH, 3.6)
@@ -110,7 +111,7 @@ def _draw_points(
     rest = [point for at, point in enumerate(points) if at not in set(front)]
     if rest:
         axes.plot(*zip(*rest, strict=True), "o", markersize=5, color=PAPER, markeredgecolor=MUTED)
-    xs, ys = zip(*(points[at] for at in front), strict=True)
+    xs, ys = [points[at][0] for at in front], [points[at][1] for at in front]
     axes.plot(xs, ys, drawstyle="steps-post", color=ACCENT, linewidth=1.2, alpha=0.8)
     axes.plot(xs, ys, "o", markersize=6, color=ACCENT, markeredgecolor=PAPER, zorder=3)
 
