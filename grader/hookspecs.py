@@ -190,7 +190,7 @@ class HarnessHooks:
     ) -> Sequence[Path]:
         """Write a form of the leaderboard into the directory and return the files. Host.
 
-        `archive` gives the records behind each row, and their evidence: what is written depends on nothing
-        else, so that the same records make the same bytes.
+        `archive` gives the records behind each row, their evidence, and the test samples of tasks that let
+        them be shown: what is written depends on nothing else, so that the same of them make the same bytes.
         """
         raise NotImplementedError

@@ -410,7 +410,7 @@ OURS = DRAWN | {
     "html", "head", "meta", "style", "body", "a", "header", "div", "h1", "h2", "h3", "h4", "p",
     "button", "main", "section", "span", "strong", "br", "dl", "dt", "dd", "label", "input",
     "select", "option", "output", "table", "thead", "tbody", "tr", "th", "td", "small", "figure",
-    "figcaption", "ul", "li", "b", "details", "summary", "pre", "code", "footer", "script",
+    "figcaption", "ul", "li", "b", "details", "summary", "pre", "code", "footer", "script", "noscript",
 }  # fmt: skip
 
 

@@ -32,7 +32,7 @@ def grader_register_commands(cli: click.Group) -> None:
 @click.option("--matrix", is_flag=True, help="Show models by loops as well.")
 @click.pass_context
 def leaderboard(context: click.Context, directory: str | None, matrix: bool) -> None:
-    """Make the leaderboard anew from its records: README.md, leaderboard.csv and leaderboard.json.
+    """Make the leaderboard anew from its records: index.html, plots, README.md, leaderboard.csv and .json.
 
     And matrix.md, models by loops, where some were combined.
     """

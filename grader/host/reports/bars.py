@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from grader.host.reports.board import Board, Entry, focus
+from grader.host.reports.board import Board, Entry, drawable, focus
 from grader.host.reports.tables import number
 
 if TYPE_CHECKING:
@@ -27,9 +27,9 @@ class Bars:
     def of(cls, board: Board) -> Bars:
         """The axis that shows the differences among the better rows; who is far off gets an arrow."""
         metric = board.table.task.metric
-        means = [entry.row.metrics[metric].mean for entry in board.ranked]
+        means = [drawable(entry.row.metrics[metric].mean) for entry in board.ranked]
         half = board.ranked[: (len(means) + 1) // 2]
-        edges = [edge for entry in half for edge in (entry.row.interval or ())]
+        edges = [drawable(edge) for entry in half for edge in (entry.row.interval or ())]
         return cls(metric, *(focus(means, edges, 0.0) if means else (0.0, 1.0)))
 
     def svg(self, entry: Entry) -> Markup:

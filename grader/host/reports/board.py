@@ -106,6 +106,11 @@ def ties(rows: Sequence[Row]) -> list[int]:
     return [ranks.count(rank) if rank is not None else 0 for rank in ranks]
 
 
+def drawable(value: float) -> float:
+    """The value, or the nearest that a drawing can be computed with: records may hold 1e308."""
+    return min(max(value, -1e12), 1e12)
+
+
 def focus(values: Sequence[float], edges: Sequence[float] = (), margin: float = 0.06) -> tuple[float, float]:
     """The part of an axis that shows differences, for values the best first: what lies far off is left out.
 

@@ -52,12 +52,21 @@
   });
   if (tabs.length) { bar.hidden = false; document.body.classList.add("tabbed"); }
 
+  // ---- a section comes to be when it is opened: until then it is the text of its noscript
+  const fill = (section) => {
+    const packed = section.querySelector("noscript");
+    if (packed) packed.outerHTML = packed.textContent;
+  };
+  document.addEventListener("toggle", (event) => {
+    if (event.target.open && event.target.matches(".sub")) fill(event.target);
+  }, true);
+
   // ---- what an address points to is opened, in whatever tab it is
   const follow = () => {
     const target = location.hash.length > 1 && document.getElementById(location.hash.slice(1));
     const panel = (target && target.closest(".panel")) || panels.find((each) => !each.hidden) || panels[0];
     if (panel && (!target || panel.hidden || panels.some((each) => each !== panel && !each.hidden))) choose(panel);
-    if (target && target.matches(".sub")) { target.hidden = false; target.open = true; target.scrollIntoView(); }
+    if (target && target.matches(".sub")) { target.hidden = false; fill(target); target.open = true; target.scrollIntoView(); }
   };
   addEventListener("hashchange", follow);
   document.addEventListener("click", (event) => { // the same address twice changes no hash

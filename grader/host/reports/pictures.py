@@ -132,15 +132,16 @@ def _picture(at: int, board: Board, mistakes: Mistakes, samples: Samples) -> Pic
 
 
 def _shrunk(images: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """(n, C, H, W) as (n, h, w) or (n, h, w, 3), neither side above _SIDE: by means over squares."""
+    """(n, C, H, W) as (n, h, w) or (n, h, w, 3), neither side above _SIDE: by means over blocks."""
     import numpy as np
 
     count, channels, height, width = images.shape
     by = -(-max(height, width) // _SIDE)
-    height, width = max(1, height // by), max(1, width // by)
-    cut = images[:, :, : height * by, : width * by]
-    if cut.shape[2:] == (height * by, width * by) and by > 1:
-        squares = cut.reshape(count, channels, height, by, width, by)
+    down, across = min(by, height), min(by, width)
+    height, width = height // down, width // across
+    cut = images[:, :, : height * down, : width * across]
+    if by > 1:
+        squares = cut.reshape(count, channels, height, down, width, across)
         cut = np.rint(squares.mean(axis=(3, 5))).astype(np.uint8)
     return cut[:, 0] if channels == 1 else cut.transpose(0, 2, 3, 1)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from grader.contract.submission import DEFAULT
 from grader.contract.text import one_line
 from grader.host.reports import draw
-from grader.host.reports.board import Board, Entry, focus, shown
+from grader.host.reports.board import Board, Entry, drawable, focus, shown
 from grader.host.reports.draw import ACCENT, BAD, INK, MUTED, PAPER, SERIES
 from grader.host.reports.matrix import matrix_of
 from grader.host.reports.tables import heading, number
@@ -30,6 +30,7 @@ _CURVES = 10  # rows
 _POINTS = 120  # of a curve
 _DOTS = 60  # rows
 _CLASSES = 30  # in one picture
+SHADE = 0.5  # opacity of the darkest cell: text on it keeps its contrast in either theme
 MATRIX = 20  # classes of a confusion matrix that can be read
 _SIDE = 40  # models, and loops
 
@@ -63,16 +64,16 @@ def plots(board: Board) -> Iterator[Plot]:
 
 
 _PARETO = (
-    "Each point is a submission. Of the filled ones none is beaten in both: they are the Pareto front. "
-    "Vertical lines are the 95 % intervals."
+    "Each point is a submission. The filled ones are the Pareto front: nothing whose every seed ended well "
+    "beats them in both. Vertical lines are the 95 % intervals."
 )
 _CURVE = "Training loss of the best ten, as the submissions told it: the first seed of each."
 _CLASS = "Each dot is a submission, the filled one the best, {best}; the classes it finds hardest come first."
 _CONFUSION = (
     "By {best}: rows are what a sample is, columns what it was taken for, over all its seeds. "
-    "Blue is right, orange wrong; the darker, the larger the share of its row."
+    "Blue is right, orange wrong; the stronger, the larger the share of its row."
 )
-_HEAT = "Each cell is one model trained by one loop; the darker, the better. Empty: not run, or failed."
+_HEAT = "Each cell is one model trained by one loop; the stronger, the better. Empty: not run, or failed."
 
 
 # ---- accuracy against training time
@@ -85,7 +86,8 @@ def _pareto(board: Board) -> Figure | None:
     if not found:
         return None
     points = [(entry.row.train_seconds or 0.0, _scaled(board, _mean(board, entry))) for entry in found]
-    front = _front(points, higher=task.higher_is_better)
+    whole = [at for at, entry in enumerate(found) if entry.row.rank is not None]  # every seed ended well
+    front = [whole[at] for at in _front([points[at] for at in whole], higher=task.higher_is_better)]
     edges = [edge for entry in found[: (len(found) + 1) // 2] for edge in _edges(board, entry)]
     low, high = focus([y for _, y in points], edges, 0.1)
     figure = draw.figure(_WIDTH, 3.6)
@@ -109,7 +111,7 @@ def _draw_points(
     rest = [point for at, point in enumerate(points) if at not in set(front)]
     if rest:
         axes.plot(*zip(*rest, strict=True), "o", markersize=5, color=PAPER, markeredgecolor=MUTED)
-    xs, ys = zip(*(points[at] for at in front), strict=True)
+    xs, ys = [points[at][0] for at in front], [points[at][1] for at in front]
     axes.plot(xs, ys, drawstyle="steps-post", color=ACCENT, linewidth=1.2, alpha=0.8)
     axes.plot(xs, ys, "o", markersize=6, color=ACCENT, markeredgecolor=PAPER, zorder=3)
 
@@ -230,7 +232,7 @@ _LEGEND: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0), "h
 
 def _loss_curve(record: Record) -> Curve:
     told: list[CurvePoint] = [point for point in record.curve if point.loss is not None]
-    return [(point.seconds, point.loss or 0.0) for point in thinned(told, _POINTS)]
+    return [(point.seconds, drawable(point.loss or 0.0)) for point in thinned(told, _POINTS)]
 
 
 def _test_curve(board: Board, record: Record) -> Curve:
@@ -289,8 +291,7 @@ def _confusion(board: Board) -> Figure | None:
             if many:
                 share = float(many / total)
                 right = row == column
-                strength = 0.1 + 0.4 * share if right else 0.08 + 0.5 * min(1.0, 3 * share)
-                _cell(axes, column, row, ACCENT if right else BAD, strength)
+                _cell(axes, column, row, ACCENT if right else BAD, share if right else min(1.0, 3 * share))
                 _write(axes, column, row, f"{many:,}", side)
     names = [one_line(name, 14) for name in board.classes]
     _square(axes, names, names, "taken for", "was")
@@ -309,22 +310,24 @@ def _heat(board: Board) -> Figure | None:
     rows = {place: row for place, row in found.rows.items() if row.ok}
     means = {place: row.metrics[found.metric].mean for place, row in rows.items()}
     sign = 1 if board.table.task.higher_is_better else -1
-    low, high = focus(sorted(means.values(), key=lambda mean: -sign * mean))
+    low, high = focus(sorted(map(drawable, means.values()), key=lambda mean: -sign * mean))
     worst, best = (low, high) if sign > 0 else (high, low)
     figure = draw.figure(_WIDTH, 1.1 + 0.26 * len(models))
     axes = figure.add_subplot()
     for place, mean in means.items():
         if place[0] in models and place[1] in loops:
             at = loops.index(place[1]), models.index(place[0])
-            _cell(axes, *at, ACCENT, 0.04 + 0.5 * min(1.0, max(0.0, (mean - worst) / (best - worst))))
+            _cell(axes, *at, ACCENT, min(1.0, max(0.0, (mean - worst) / (best - worst))))
             _write(axes, *at, number(found.metric, mean), 2 * len(loops))
     columns = ["default loop" if loop == DEFAULT else one_line(shown(loop), 14) for loop in loops]
     _square(axes, columns, [one_line(shown(model), _LABEL) for model in models], "loop", "model")
     return figure
 
 
-def _cell(axes: Axes, x: float, y: float, colour: str, strength: float) -> None:
+def _cell(axes: Axes, x: float, y: float, colour: str, share: float) -> None:
     from matplotlib.patches import Rectangle
+
+    strength = 0.07 + (SHADE - 0.07) * share
 
     corner = (x - 0.47, y - 0.47)
     axes.add_patch(Rectangle(corner, 0.94, 0.94, facecolor=colour, alpha=round(strength, 3), linewidth=0))
@@ -361,9 +364,9 @@ def _edges(board: Board, entry: Entry) -> list[float]:
 
 
 def _scaled(board: Board, value: float) -> float:
-    """As the metric is shown: fractions in percent. Numbers too large to be drawn are cut."""
+    """As the metric is shown: fractions in percent."""
     percent = heading(board.table.task.metric).endswith("%")
-    return min(max(100 * value if percent else value, -1e12), 1e12)
+    return drawable(100 * value if percent else value)
 
 
 def _metric_label(board: Board) -> str:

@@ -10,7 +10,7 @@ from grader.contract.record import Layer, Record
 from grader.contract.submission import BASELINE, DEFAULT
 from grader.contract.text import LINE, NAME, block, one_line
 from grader.host.rank import Failure
-from grader.host.reports.board import Board, Entry, anchor, shown
+from grader.host.reports.board import Board, Entry, anchor, drawable, shown
 from grader.host.reports.plots import MATRIX
 from grader.host.reports.tables import heading, number, primary, seconds, whole
 from grader.host.show import thinned
@@ -154,7 +154,7 @@ def _spark(entry: Entry) -> tuple[Markup | None, str]:
     told = [point for point in (entry.good[0].curve if entry.good else ()) if point.loss is not None]
     if len(told) < 2:
         return None, ""
-    values = [min(max(point.loss or 0.0, -1e12), 1e12) for point in thinned(told, 60)]
+    values = [drawable(point.loss or 0.0) for point in thinned(told, 60)]
     low, high = min(values), max(values)
     scale = 30 / (high - low) if high > low else 0.0
     step = 236 / (len(values) - 1)
