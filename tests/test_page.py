@@ -252,7 +252,7 @@ def test_anchors_stay_when_ranks_change() -> None:
     anchors = []
     for records in (first, then):
         (table,) = standings(records).tables
-        found = gathered(table, Archive(records))
+        found = gathered(table, Archive(dict(zip("ab", records, strict=True))))
         anchors.append({entry.row.name: anchor(found, entry.row) for entry in found.entries})
     assert anchors[0] == anchors[1]
 
@@ -269,9 +269,9 @@ def test_an_empty_leaderboard_says_how_to_fill_it(folder: Path) -> None:
 
 def test_confusions_are_summed_over_the_seeds(folder: Path) -> None:
     store_of(folder, record(seed=0), record(seed=1))
-    made = [record(seed=0), record(seed=1)]
-    (table,) = standings(made).tables
-    (entry,) = gathered(table, Archive(made, Store(folder))).entries
+    archive = Archive(Store(folder).read_files()[0])
+    (table,) = standings(archive.records).tables
+    (entry,) = gathered(table, archive).entries
     assert entry.confusion is not None
     assert entry.confusion.sum() == 1000
     assert entry.confusion.trace() == 900
@@ -482,7 +482,7 @@ def test_a_class_of_five_hundred_makes_few_drawings(folder: Path) -> None:
     """Each costs a tenth of a second; the time in all is in benchmarks/page.py."""
     made = board(500)
     ranked = standings(made)
-    page, files = make.made(ranked, Archive(made), "")
+    page, files = make.made(ranked, Archive({str(at): each for at, each in enumerate(made)}), "")
     assert len(files) == 2
     assert page.count("<details") == 500
 
@@ -537,8 +537,9 @@ def test_the_two_ways_to_the_dark_theme_are_one() -> None:
 
 
 def boards(records: Sequence[Record], folder: Path) -> list[Board]:
-    archive = Archive(records, Store(folder))
-    return [gathered(table, archive) for table in standings(records).tables]
+    store_of(folder, *records)
+    archive = Archive(Store(folder).read_files()[0])
+    return [gathered(table, archive) for table in standings(archive.records).tables]
 
 
 def test_the_most_confused_classes_are_named_where_they_are_too_many_for_a_matrix(folder: Path) -> None:
