@@ -402,8 +402,12 @@ def test_the_worst_mistakes_of_the_best_come_first(folder: Path) -> None:
     texts = Texts(page)
     assert texts.of("b")[:3] == ["2", "7", "9"]
     assert texts.of("span", "taken wrong") == ["taken for 3", "taken for 8"]
+    assert texts.of("span", "taken fine") == ["taken rightly"] * 4
     assert texts.of("small", "muted")[:3] == ["3 of 3 wrong", "1 of 3 wrong", "2 of 3 wrong"]
-    assert [path.name for path in (folder / "plots").glob("*-samples.svg")]
+    (plot,) = (folder / "plots").glob("*-samples.svg")
+    drawn = [element.text for element in ElementTree.parse(plot).iter() if element.tag.endswith("}text")]
+    assert drawn[:2] == ["2", "taken for 3"]
+    assert drawn.count("taken rightly") == 4
     assert "No pictures of test samples" not in page
 
 
