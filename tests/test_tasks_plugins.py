@@ -29,6 +29,16 @@ def test_the_built_in_tasks_come_in_their_order() -> None:
     assert list(task_definitions(harness_manager((), TASKS), {})) == BUILTIN
 
 
+@pytest.mark.parametrize("table", [{}, {"show_test_samples": False}, {"show_test_samples": True}])
+def test_test_samples_of_public_data_may_be_shown_and_of_ones_own_only_when_told(
+    table: dict[str, bool],
+) -> None:
+    own = {"family": "image-csv", "labels": "l.csv", "images": "i", "test_fraction": 0.5, **table}
+    known = task_definitions(harness_manager((), TASKS), {"shirts": own})
+    wanted = dict.fromkeys(BUILTIN, True) | {"shirts": table.get("show_test_samples", False)}
+    assert {name: each.task.show_test_samples for name, each in known.items()} == wanted
+
+
 def test_registering_imports_nothing_heavy() -> None:
     code = (
         "import sys; from grader.plugins import *; task_definitions(harness_manager((), TASKS), {}); "

@@ -27,8 +27,8 @@ class Bars:
     def of(cls, board: Board) -> Bars:
         """The axis that shows the differences among the better rows; who is far off gets an arrow."""
         metric = board.table.task.metric
-        means = [drawable(entry.row.metrics[metric].mean) for entry in board.ranked]
-        half = board.ranked[: (len(means) + 1) // 2]
+        means = [drawable(entry.row.metrics[metric].mean) for entry in board.by_score]
+        half = board.by_score[: (len(means) + 1) // 2]
         edges = [drawable(edge) for entry in half for edge in (entry.row.interval or ())]
         return cls(metric, *(focus(means, edges, 0.0) if means else (0.0, 1.0)))
 

@@ -68,6 +68,13 @@ class Board:
         return [entry for entry in self.entries if entry.row.ok]
 
     @property
+    def by_score(self) -> list[Entry]:
+        """The same by score alone: a row with a failed seed may have a better one than those above it."""
+        metric = self.table.task.metric
+        sign = -1.0 if self.table.task.higher_is_better else 1.0
+        return sorted(self.ranked, key=lambda entry: sign * entry.row.metrics[metric].mean)
+
+    @property
     def classes(self) -> list[str]:
         """Names of the classes, to be shown."""
         return [shown(name) for name in self.table.task.classes]

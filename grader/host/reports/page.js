@@ -131,6 +131,7 @@
       told.textContent = seen === rows.length ? "" : `${seen} of ${rows.length} rows`;
     };
     search.addEventListener("input", filter);
+    // Firefox does not clear it by itself
     search.addEventListener("keydown", (event) => { if (event.key === "Escape") { search.value = ""; filter(); } });
     state.addEventListener("change", filter);
     controls.hidden = rows.length < 2;

@@ -40,6 +40,11 @@ class Picture:
         """Whether the best row has it right: then it is one that others get wrong."""
         return self.true == self.predicted
 
+    @property
+    def taken(self) -> str:
+        """What the best row made of it, in words."""
+        return "taken rightly" if self.right else f"taken for {self.predicted}"
+
 
 @dataclass(frozen=True, eq=False)
 class Sheet:
@@ -102,9 +107,9 @@ def plot(board: Board, sheet: Sheet) -> Plot:
         tile = _tile(sheet, row, column)
         place = (column + 0.04, column + 0.96, top + step, top)
         axes.imshow(tile, extent=place, interpolation="none", **kind)
-        true, taken = one_line(picture.true, 14), one_line(picture.predicted, 14)
+        true, taken = one_line(picture.true, 16), one_line(picture.taken, 24)
         axes.text(column + 0.5, top + step + 0.16, true, ha="center", fontsize=7, color=INK)
-        axes.text(column + 0.5, top + step + 0.32, f"not {taken}", ha="center", fontsize=7, color=MUTED)
+        axes.text(column + 0.5, top + step + 0.32, taken, ha="center", fontsize=6, color=MUTED)
     axes.set_aspect("auto")
     title = "Test samples, the worst mistakes first"
     return Plot(f"{board.slug}-samples", title, "", draw.drawn(figure))

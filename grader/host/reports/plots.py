@@ -82,7 +82,7 @@ _HEAT = "Each cell is one model trained by one loop; the stronger, the better. E
 def _pareto(board: Board) -> Figure | None:
     """Score over seconds of training, with the front of those that nothing beats in both."""
     task = board.table.task
-    found = [entry for entry in board.ranked if entry.row.train_seconds is not None]
+    found = [entry for entry in board.by_score if entry.row.train_seconds is not None]
     if not found:
         return None
     points = [(entry.row.train_seconds or 0.0, _scaled(board, _mean(board, entry))) for entry in found]
