@@ -22,6 +22,7 @@ from grader.contract.record import (
     Record,
     SubmissionInfo,
     TaskInfo,
+    TestPoint,
     Timing,
     Usage,
 )
@@ -117,6 +118,15 @@ def record(
         finished="2026-01-01T00:00:00Z",
     )
     return msgspec.structs.replace(base, **changes)
+
+
+def timed(name: str, seconds: float | None, seed: int = 0, correct: int = 450) -> Record:
+    """A record that reaches 80 % after so many seconds and stays there, or never does."""
+    points = [(seconds, 0.81), (seconds + 1, 0.82)] if seconds is not None else [(5.0, 0.7), (6.0, 0.9)]
+    curve = tuple(TestPoint(seconds=at, epoch=1.0, metrics={"accuracy": value}) for at, value in points)
+    if seconds is None:
+        curve = curve[:1]
+    return record(name, seed=seed, correct=correct, target="accuracy=0.8", test_curve=curve)
 
 
 def trial(

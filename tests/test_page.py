@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 import pluggy
 import pytest
-from factories import HOSTILE, board, evidence, failed, record, task
+from factories import HOSTILE, board, evidence, failed, record, task, timed
 
 from grader import hookimpl, hookspecs
 from grader.contract.record import CurvePoint, Record, Timing
@@ -453,6 +453,29 @@ def test_large_pictures_are_shrunk(shape: tuple[int, int, int]) -> None:
     assert made.dtype == np.uint8
     assert (made == 200).all()
     assert made.shape[3:] == ((3,) if shape[0] == 3 else ())
+
+
+# ---- time to a target, and several tasks
+
+
+def test_a_target_has_its_own_table_and_the_curves_are_those_of_the_test_set(folder: Path) -> None:
+    page = page_of(
+        folder,
+        *(timed("quick<b>", 1.0 + seed, seed) for seed in range(3)),
+        *(timed("never", None, seed) for seed in range(3)),
+    )
+    assert "Time to accuracy=0.8" in page
+    assert "not reached" in page
+    assert "quick&lt;b&gt;</td>" in page
+    assert "scored on the test set afterwards" in page
+    assert "as the submissions told it" not in page
+
+
+def test_over_several_tasks_the_page_has_their_mean_ranks(folder: Path) -> None:
+    page = page_of(folder, record("a"), record("a", task=task(name="mnist")))
+    assert "Over 2 tasks, cpu" in page
+    assert "mean rank" in page
+    assert "mean rank" not in page_of(folder / "one", record("a"))
 
 
 # ---- plots

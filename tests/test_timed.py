@@ -7,9 +7,9 @@ import io
 import json
 
 import msgspec
-from factories import failed, ranked, record
+from factories import failed, ranked, record, timed
 
-from grader.contract.record import Record, TestPoint
+from grader.contract.record import Record
 from grader.host.rank import Row, Table
 from grader.host.reports.csv import sheet
 from grader.host.reports.json import document
@@ -17,15 +17,6 @@ from grader.host.reports.markdown import readme
 from grader.host.reports.tables import reached
 from grader.host.reports.terminal import leaderboard_text
 from grader.host.timed import by_time
-
-
-def timed(name: str, seconds: float | None, seed: int = 0, correct: int = 450) -> Record:
-    """A record that reaches 80 % after so many seconds and stays there, or never does."""
-    points = [(seconds, 0.81), (seconds + 1, 0.82)] if seconds is not None else [(5.0, 0.7), (6.0, 0.9)]
-    curve = tuple(TestPoint(seconds=at, epoch=1.0, metrics={"accuracy": value}) for at, value in points)
-    if seconds is None:
-        curve = curve[:1]
-    return record(name, seed=seed, correct=correct, target="accuracy=0.8", test_curve=curve)
 
 
 def seeds(name: str, *times: float | None) -> list[Record]:

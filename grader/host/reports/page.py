@@ -16,8 +16,20 @@ from grader.host.reports.bars import Bars
 from grader.host.reports.board import Board, anchor, shown, ties
 from grader.host.reports.pictures import Sheet, data_uri
 from grader.host.reports.sections import section
-from grader.host.reports.tables import better, columns, heading, primary, whole
-from grader.host.reports.words import rule
+from grader.host.reports.tables import (
+    Column,
+    Line,
+    better,
+    columns,
+    heading,
+    mean_ranks,
+    primary,
+    times,
+    whole,
+)
+from grader.host.reports.terminal import overall_title
+from grader.host.reports.words import rule, rule_of_times
+from grader.host.timed import by_time
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -67,6 +79,10 @@ def rendered(standings: Standings, panels: Sequence[Panel], made_of: str, plots:
         script_digest=digest,
         summary=_summary(standings),
         panels=[_panel(panel) for panel in panels],
+        overall=[
+            {"title": overall_title(each).capitalize(), "grid": _grid(mean_ranks(each, one_line), each.rows)}
+            for each in standings.overall
+        ],
         states=_STATES,
         key=_key,
     )
@@ -94,6 +110,9 @@ def _panel(panel: Panel) -> dict[str, Any]:
         "axis": Bars.of(board).ends,
         "bands": any(shared > 1 for shared in ties(table.rows)),
         "rule": rule(table),
+        "target": one_line(table.track.target, NAME),
+        "times": _grid(times(table, one_line), by_time(table.rows)) if table.track.target else None,
+        "rule_of_times": rule_of_times(table),
         "left_out": list(_left_out(table)),
         "drawings": [
             {"name": each.name, "title": each.title, "caption": each.caption, "svg": Markup(each.svg)}  # noqa: S704
@@ -106,11 +125,18 @@ def _panel(panel: Panel) -> dict[str, Any]:
     }
 
 
+def _grid(columns: Sequence[Column[Line]], rows: Sequence[Line]) -> dict[str, Any]:
+    return {
+        "head": [{"title": column.title, "align": column.align} for column in columns],
+        "rows": [[column.cell(row) for column in columns] for row in rows],
+    }
+
+
 def track_title(table: Table) -> str:
     """The track in a few words."""
     key = table.track
     weak = [f"isolation {key.isolation or 'unknown'}"] if openings(key.isolation) else []
-    return ", ".join(shown(part) for part in (table.task.name, key.budget, key.device, *weak))
+    return ", ".join(shown(part) for part in (table.task.name, key.asked, key.device, *weak))
 
 
 def _lead(board: Board) -> dict[str, str] | None:
@@ -138,6 +164,8 @@ def _facts(table: Table) -> Iterator[tuple[str, str]]:
     yield "Samples", f"{whole(task.train_samples)} to train on, {whole(task.test_samples)} to be tested on"
     yield "Scored by", f"{one_line(task.metric, NAME)} ({better(task)})"
     yield "Budget", shown(key.budget)
+    if key.target:
+        yield "Target", shown(key.target)
     yield "Device", ", ".join(one_line(name, NAME) for name in table.devices)
     yield "Isolation", one_line(key.isolation or "unknown", NAME)
     yield "torch", ", ".join(one_line(version, NAME) for version in table.torch)

@@ -52,7 +52,7 @@ def plots(board: Board) -> Iterator[Plot]:
     metric = one_line(heading(board.table.task.metric), _LABEL)
     for name, title, caption, make in (
         ("pareto", f"{metric[:1].upper()}{metric[1:]} against training time", _PARETO, _pareto),
-        ("curves", "Learning curves", _CURVE, _curves),
+        ("curves", "Learning curves", _TESTED if _is_tested(board) else _TOLD, _curves),
         ("classes", "Accuracy by class", _CLASS, _by_class),
         ("confusion", "What was taken for what", _CONFUSION, _confusion),
         ("matrix", f"Models by loops, {metric}", _HEAT, _heat),
@@ -67,7 +67,11 @@ _PARETO = (
     "Each point is a submission. The filled ones are the Pareto front: nothing whose every seed ended well "
     "beats them in both. Vertical lines are the 95 % intervals."
 )
-_CURVE = "Training loss of the best ten, as the submissions told it: the first seed of each."
+_TOLD = "Training loss of the best ten, as the submissions told it: the first seed of each."
+_TESTED = (
+    "Of the best ten, the first seed of each: snapshots of the weights that the host took by its own clock, "
+    "and scored on the test set afterwards."
+)
 _CLASS = "Each dot is a submission, the filled one the best, {best}; the classes it finds hardest come first."
 _CONFUSION = (
     "By {best}: rows are what a sample is, columns what it was taken for, over all its seeds. "
@@ -203,8 +207,9 @@ def _overlap(one: Sequence[float], other: Sequence[float]) -> bool:
 def _curves(board: Board) -> Figure | None:
     """Test scores over time where there are any, else the training loss, of the best rows."""
     best = [(entry, entry.good[0]) for entry in board.ranked[:_CURVES]]
-    tested = [(entry, curve) for entry, record in best if (curve := _test_curve(board, record))]
-    lines = tested or [(entry, curve) for entry, record in best if (curve := _loss_curve(record))]
+    tested = _is_tested(board)
+    curves = [(entry, _test_curve(board, run) if tested else _loss_curve(run)) for entry, run in best]
+    lines = [(entry, curve) for entry, curve in curves if curve]
     if not lines:
         return None
     figure = draw.figure(_WIDTH, 3.6)
@@ -228,6 +233,11 @@ def _curves(board: Board) -> Figure | None:
 
 
 _LEGEND: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0), "handlelength": 1.8}
+
+
+def _is_tested(board: Board) -> bool:
+    """Whether the host knows how the scores on the test set went: where there was a target."""
+    return any(_test_curve(board, entry.good[0]) for entry in board.ranked[:_CURVES])
 
 
 def _loss_curve(record: Record) -> Curve:

@@ -32,8 +32,15 @@ def leaderboard_text(table: Table, width: int = 80) -> str:
 def overall_text(overall: Overall, width: int = 80) -> str:
     """The mean ranks over several tasks as text, at most `width` cells wide."""
     shown = fitting(lambda text: mean_ranks(overall, text), overall.rows, width)
-    title = f"over {len(overall.tracks)} tasks, {overall.tracks[0].device}"
-    return f"{one_line(title, max(width, 10))}\n{render(shown, overall.rows, 'simple')}"
+    return f"{one_line(overall_title(overall), max(width, 10))}\n{render(shown, overall.rows, 'simple')}"
+
+
+def overall_title(overall: Overall) -> str:
+    """What the tasks have in common, in a few words."""
+    first = overall.tracks[0]
+    weak = [f"isolation {first.isolation}"] if openings(first.isolation) else []
+    parts = [one_line(part, NAME) for part in (first.device, *weak)]
+    return ", ".join((f"over {len(overall.tracks)} tasks", *parts))
 
 
 def track_title(table: Table) -> str:
