@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser import chromium
-from factories import HOSTILE, board, evidence, failed, record, task
+from factories import HOSTILE, board, evidence, failed, record, task, timed
 from playwright.sync_api import Browser, Page
 from test_page import ARRAYS, TARGETS, Shirts, manager
 
@@ -35,7 +36,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A board with all that there may be: ties, pairs, failures, hostile names, pictures, three tracks."""
+    """A board with all that there may be: ties, pairs, failures, hostile names, pictures, four tracks."""
     root = tmp_path_factory.mktemp("page")
     cache = root / "cache" / "tasks"
     cache.mkdir(parents=True)
@@ -65,6 +66,11 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         hostile = task(name="hostile", classes=tuple(HOSTILE[:10]), digest="h" * 64)
         store.write(record(name, correct=400 + at, task=hostile, isolation="weak"), evidence(400 + at))
     store.write(failed("none", task=task(name="empty")))
+    for at, name in enumerate(HOSTILE[:20]):
+        for seed in (0, 1):
+            aimed = timed(name, 2.0 + at if at % 3 else None, seed)
+            aimed = msgspec.structs.replace(aimed, task=task(name="aimed"))
+            store.write(aimed, evidence(450))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADER_CACHE", str(root / "cache"))
         regenerate(root / "board", manager(Shirts(show=True)))
@@ -195,10 +201,10 @@ def test_rows_and_their_sections_are_filtered_by_words_and_status(opened: Opened
 def test_tabs_are_walked_with_the_arrows(browser: Browser, page_file: Path) -> None:
     with Opened(browser, page_file) as made:
         tabs = made.page.get_by_role("tab")
-        assert tabs.count() == 3
+        assert tabs.count() == 4
         tabs.first.focus()
         seen = []
-        for key in ("ArrowRight", "ArrowRight", "ArrowRight", "ArrowLeft", "Home", "End"):
+        for key in (*["ArrowRight"] * 4, "ArrowLeft", "Home", "End"):
             made.page.keyboard.press(key)
             chosen = made.page.locator("[role=tab][aria-selected=true]")
             assert chosen.count() == made.page.locator(".panel:not([hidden])").count() == 1
@@ -207,7 +213,7 @@ def test_tabs_are_walked_with_the_arrows(browser: Browser, page_file: Path) -> N
             panel = made.page.locator(".panel:not([hidden])")
             assert chosen.get_attribute("aria-controls") == panel.get_attribute("id")
             seen.append(tabs.all_inner_texts().index(chosen.inner_text()))
-        assert seen == [1, 2, 0, 2, 0, 2]
+        assert seen == [1, 2, 3, 0, 3, 0, 3]
 
 
 def test_a_name_leads_to_its_section_and_the_address_leads_back(opened: Opened, page_file: Path) -> None:
@@ -238,7 +244,7 @@ def test_the_theme_can_be_chosen_and_is_kept(browser: Browser, page_file: Path) 
 
 def test_without_scripts_it_is_a_long_page_with_all_in_it(browser: Browser, page_file: Path) -> None:
     with Opened(browser, page_file, java_script_enabled=False) as made:
-        assert made.page.locator(".panel:visible").count() == 3
+        assert made.page.locator(".panel:visible").count() == 4
         assert made.page.locator(".controls:visible, #theme:visible, #tabs:visible").count() == 0
         section = made.page.locator(".sub", has=made.page.locator(".name", has_text="slow"))
         assert "training took" not in section.inner_text()

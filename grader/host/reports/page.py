@@ -248,6 +248,7 @@ def _keys(table: Table) -> dict[str, Any]:
 
     fixed = {
         "#": lambda row: row.rank,
+        "95 % interval": lambda row: row.interval[0] if row.interval else None,
         "seeds": lambda row: row.ok,
         "train s": lambda row: row.train_seconds,
         "samples/s": lambda row: row.samples_per_second,
