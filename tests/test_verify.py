@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from factories import failed, record, task
+from factories import failed, record, task, timed
 from sessions import GOOD, IMPORTS, STEP, at_home, command, write
 
 from grader import hookimpl
@@ -825,3 +825,39 @@ def test_one_more_of_many_lies_where_it_is_foretold() -> None:
 def test_help_names_the_exit_codes() -> None:
     text = CliRunner().invoke(make_cli(harness_manager()), ["verify", "--help"]).stdout
     assert "Exits 0 when every record is identical" in text
+
+
+def test_a_target_that_was_reached_in_less_than_half_of_the_time_here_is_told() -> None:
+    quick, slow = (
+        msgspec.structs.replace(timed("a", at), timing=Timing(train_seconds=at + 2, train_cpu_seconds=at + 2))
+        for at in (40.0, 100.0)
+    )
+    (told,) = [line for line in suspicions(quick, [], slow) if "accuracy=0.8" in line]
+    assert told == "accuracy=0.8 in 40.0 s, which takes 100.0 s here, on the same processor"
+    busy = msgspec.structs.replace(slow, timing=Timing(train_seconds=102.0, train_cpu_seconds=51.0))
+    assert not [line for line in suspicions(quick, [], busy) if "accuracy=0.8" in line]
+
+
+def test_another_curve_on_the_test_set_is_another_run_where_the_same_bits_are_expected() -> None:
+    then, now = timed("a", 1.0), timed("a", 2.0)  # times may differ
+    assert compared(Outcome(then, None), Outcome(now, None), [], [])[0] is Verdict.IDENTICAL
+    forged = msgspec.structs.replace(then, test_curve=then.test_curve[:1])
+    verdict, reasons = compared(Outcome(forged, None), Outcome(now, None), [], [])
+    assert verdict is Verdict.NOT_REPRODUCED
+    assert reasons == ["another curve on the test set than the recorded one"]
+
+
+def test_a_record_with_a_target_is_trained_again_with_it(tmp_path: Path, places: Path) -> None:
+    write(tmp_path, {"subs/model.py": GOOD})
+    wishes = ("--budget", "4 epochs", "--target", "accuracy=0.2", "--device", "cpu", "-q")
+    assert command("run", "subs", *wishes, cwd=tmp_path, places=places).returncode == 0
+    result = verify(cwd=tmp_path, places=places)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "1 identical" in result.stdout
+    path, one = found(tmp_path, "model")
+    assert len(one.test_curve) > 2
+    better = replace(one.test_curve[0], metrics=one.test_curve[1].metrics)
+    forged(path, one, test_curve=(better, *one.test_curve[1:]))
+    result = verify(cwd=tmp_path, places=places)
+    assert result.returncode == 1
+    assert "another curve on the test set than the recorded one" in result.stdout

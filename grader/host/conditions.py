@@ -15,6 +15,7 @@ from grader.contract.budget import Budget
 from grader.contract.errors import GraderError, UsageError
 from grader.contract.isolation import Isolation
 from grader.contract.record import RULES
+from grader.contract.target import Target
 from grader.contract.text import NAME, did_you_mean, one_line
 from grader.host import data as task_data
 from grader.host import device as devices
@@ -48,6 +49,7 @@ class Conditions:
 
     task: str
     budget: Budget
+    target: Target | None  # handing over snapshots takes time
     device: str  # as `--device` takes it
     threads: int
     deterministic: bool
@@ -92,6 +94,7 @@ class Machine:
         conditions = Conditions(
             task=record.task.name,
             budget=budget,
+            target=_target(record),
             device=device,
             threads=_threads(record, budget),
             deterministic=record.deterministic,
@@ -224,6 +227,13 @@ def _asked(record: Record) -> Budget:
         raise NotHere(f"its seed {_shown(str(record.seed))} is none that grader gives (0 to {MAX_SEED})")
     try:
         return Budget.parse(record.budget)
+    except UsageError as error:
+        raise NotHere(one_line(str(error))) from error
+
+
+def _target(record: Record) -> Target | None:
+    try:
+        return Target.parse(record.target) if record.target else None
     except UsageError as error:
         raise NotHere(one_line(str(error))) from error
 

@@ -15,9 +15,11 @@ from grader.contract.budget import Budget
 from grader.contract.errors import UsageError
 from grader.contract.record import CurvePoint, Record
 from grader.contract.status import Status
+from grader.contract.text import one_line
 from grader.host.rank import score
 from grader.host.reports.tables import heading, number, seconds
 from grader.host.stats import t_quantile
+from grader.host.target import time_to_target
 
 _SEEDS = 3  # others that it takes to say what a further one may score
 _FAR = 0.9995  # two-sided 0.1 %: of a thousand honest records one is told to be odd
@@ -63,7 +65,9 @@ def suspicions(record: Record, others: Sequence[Record], again: Record | None = 
     `others` are the other seeds of its row that ended well, `again` is the same trial trained anew here.
     """
     found = [*_of_scores(record, others), *_of_times(record, others)]
-    return [*found, *(_against_anew(record, again) if again is not None else ())]
+    if again is not None:
+        found += _against_anew(record, again)
+    return found
 
 
 def _of_scores(record: Record, others: Sequence[Record]) -> Iterator[str]:
@@ -205,21 +209,23 @@ def _same_work(one: Record, other: Record) -> bool:
 
 
 def _against_anew(record: Record, again: Record) -> Iterator[str]:
-    """What took less than half of the time that the same steps took here, which may well be a busy machine.
-
-    So of the wall clock and of the CPU time that each thread had, the shorter counts.
-    """
-    then, now, cpu = (
-        record.timing.train_seconds,
-        again.timing.train_seconds,
-        again.timing.train_cpu_seconds,
-    )
-    if then is None or now is None or again.status is not Status.OK or not _same_work(record, again):
+    """What took less than half of the time that the same took here, on the same processor."""
+    if again.status is not Status.OK or not _same_work(record, again):
         return
-    least = now if cpu is None else min(now, cpu / max(1, again.device.threads))
-    if then < least / 2:
+    then, now, idle = record.timing.train_seconds, again.timing.train_seconds, _idle(again)
+    if then is not None and now is not None and then < idle * now / 2:
         steps = f"{record.usage.steps:,} steps in {seconds(then)} s"
-        yield f"{steps}, which take {seconds(least)} s here, on the same processor"
+        yield f"{steps}, which take {seconds(idle * now)} s here, on the same processor"
+    then, now = time_to_target(record), time_to_target(again)
+    if then is not None and now is not None and then < idle * now / 2:
+        reached = f"{one_line(record.target)} in {seconds(then)} s"
+        yield f"{reached}, which takes {seconds(idle * now)} s here, on the same processor"
+
+
+def _idle(record: Record) -> float:
+    """The share of its time that it would have taken on an idle machine, by the CPU time of its threads."""
+    wall, cpu = record.timing.train_seconds, record.timing.train_cpu_seconds
+    return 1.0 if not wall or cpu is None else min(1.0, cpu / max(1, record.device.threads) / wall)
 
 
 def another_curve(record: Record, again: Record) -> Iterator[str]:

@@ -278,6 +278,13 @@ def _facts(record: Record, again: Record, *, exact: bool) -> Iterator[str]:
     for name, then, now in told:
         if then != now:
             yield f"{now:,} {name} against the recorded {then:,}"
+    if exact and _on_test(record) != _on_test(again):
+        yield "another curve on the test set than the recorded one"
+
+
+def _on_test(record: Record) -> list[tuple[float, dict[str, float]]]:
+    """The curve on the test set but for its times."""
+    return [(point.epoch, point.metrics) for point in record.test_curve]
 
 
 def _parameters(record: Record) -> int:

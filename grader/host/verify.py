@@ -122,6 +122,7 @@ class Verification:
             paths=tuple(dict.fromkeys(place for case in cases for place in case.subject.places)),
             tasks=(conditions.task,),
             budget=conditions.budget,
+            target=conditions.target,
             seeds=tuple(sorted({case.claim.record.seed for case in cases})),
             device=conditions.device,
             threads=conditions.threads,
