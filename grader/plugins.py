@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
+import os
 import re
 import sys
 from collections.abc import Iterable
@@ -13,6 +15,7 @@ import pluggy
 
 from grader import hookspecs
 from grader.contract.errors import UsageError
+from grader.contract.text import did_you_mean, plain
 
 if TYPE_CHECKING:
     from grader.contract.task import TaskDefinition, TaskTables
@@ -42,21 +45,37 @@ BUILTINS = (
     "grader.host.reports.matrix",  # models by loops, where some were combined
     "grader.host.reports.html",  # index.html and plots/
 )
+_WITHOUT = "no:"
 TASKS = tuple(name for name in BUILTINS if name.startswith("grader.tasks."))
 """The built-ins that the preparer of task data needs."""
 
 
 def harness_manager(modules: Iterable[str] = (), builtins: Iterable[str] = BUILTINS) -> pluggy.PluginManager:
-    """Return a manager with the built-ins, the installed plugins (group `grader`) and `-p` modules."""
+    """Return a manager with the built-ins, the installed plugins (group `grader`) and `-p` modules.
+
+    As in pytest, `no:NAME` leaves a plugin out: of a built-in the last part of its name is enough. Raises
+    UsageError for a module that cannot be imported, and for a built-in that there is not.
+    """
+    named = tuple(modules)
     manager = pluggy.PluginManager("grader")
     manager.add_hookspecs(hookspecs.HarnessHooks)
+    for name in named:
+        if name.startswith(_WITHOUT):
+            manager.set_blocked(_full(name.removeprefix(_WITHOUT)))
     for name in builtins:
-        manager.register(importlib.import_module(name), name)
+        if not manager.is_blocked(name):
+            manager.register(importlib.import_module(name), name)
     manager.load_setuptools_entrypoints("grader")
-    for name in modules:
-        manager.register(_imported(name), name)
+    for name in named:
+        if not name.startswith(_WITHOUT):
+            manager.register(_imported(name), name)
     manager.check_pending()
     return manager
+
+
+def named_in_environment() -> list[str]:
+    """What GRADER_PLUGINS names, with commas between: as `-p` does, for every command."""
+    return [name for name in map(str.strip, os.environ.get("GRADER_PLUGINS", "").split(",")) if name]
 
 
 def task_definitions(manager: pluggy.PluginManager, tables: TaskTables) -> dict[str, TaskDefinition]:
@@ -95,6 +114,20 @@ def _registered_tasks(
         for definitions in manager.subset_hook_caller("grader_register_tasks", others)(tables=tables):
             for definition in definitions:
                 yield name, definition
+
+
+def _full(name: str) -> str:
+    """The name of the plugin that `no:NAME` leaves out."""
+    short = {builtin.rpartition(".")[2]: builtin for builtin in BUILTINS}
+    installed = {each.name for each in importlib.metadata.entry_points(group="grader")}
+    if name in {*BUILTINS, *installed}:
+        return name
+    if name not in short:
+        hint = did_you_mean(name, [*short, *installed])
+        raise UsageError(
+            f"-p no:{plain(name, 60)}: there is no such plugin{hint}; `grader plugins` lists them"
+        )
+    return short[name]
 
 
 def _imported(name: str) -> object:

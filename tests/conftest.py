@@ -18,11 +18,23 @@ pytest.register_assert_rewrite("executor_contract")
 
 
 def pytest_configure() -> None:
-    """Before torch is imported: several threads would wait for each other on cores that are taken."""
+    """Before torch is imported: several threads would wait for each other on cores that are taken.
+
+    And sessions draw no page, which takes each a second or two, but for those whose tests are about it.
+    """
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ["GRADER_PLUGINS"] = "no:html"
 
 
-_LONGEST = ("test_attacks", "test_kills", "test_seeds", "test_many", "test_loader")
+_LONGEST = (
+    "test_attacks",
+    "test_kills",
+    "test_verify",
+    "test_target",
+    "test_seeds",
+    "test_many",
+    "test_loader",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -19,6 +19,7 @@ import numpy as np
 import pluggy
 import pytest
 from factories import HOSTILE, board, evidence, failed, record, task, timed
+from sessions import GOOD, command, write
 
 from grader import hookimpl, hookspecs
 from grader.contract.record import CurvePoint, Record, Timing
@@ -453,6 +454,33 @@ def test_large_pictures_are_shrunk(shape: tuple[int, int, int]) -> None:
     assert made.dtype == np.uint8
     assert (made == 200).all()
     assert made.shape[3:] == ((3,) if shape[0] == 3 else ())
+
+
+# ---- a session writes it
+
+
+def test_a_run_ends_in_a_page_unless_its_plugin_is_left_out(
+    tmp_path: Path, places: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GRADER_PLUGINS")
+    write(tmp_path, {"subs/mlp.py": GOOD})
+    wishes = ("run", "subs", "--budget", "3 steps", "--device", "cpu")
+    assert command(*wishes, "-p", "no:html", cwd=tmp_path, places=places).returncode == 0
+    board = tmp_path / "leaderboard"
+    assert (board / "README.md").is_file()
+    assert not (board / "index.html").exists()
+    assert command(*wishes, cwd=tmp_path, places=places).returncode == 0
+    page = (board / "index.html").read_text(encoding="utf-8")
+    assert "mlp" in page
+    assert "<svg" in page
+
+
+def test_a_plugin_that_is_not_there_cannot_be_left_out(tmp_path: Path, places: Path) -> None:
+    said = command("run", "-p", "no:htm", cwd=tmp_path, places=places)
+    assert said.returncode == 4
+    assert said.stderr == (
+        "grader: error: -p no:htm: there is no such plugin; did you mean html?; `grader plugins` lists them\n"
+    )
 
 
 # ---- time to a target, and several tasks

@@ -16,6 +16,7 @@ from grader.host.settings import make_config
 def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("GRADER_DATA", raising=False)
+    monkeypatch.delenv("GRADER_PLUGINS", raising=False)
 
 
 class WriteTable(Protocol):
@@ -289,3 +290,11 @@ def test_a_file_that_is_not_utf8_is_one_line(tmp_path: Path) -> None:
 def test_a_broken_file_without_our_table_is_none_of_our_business(tmp_path: Path, table: WriteTable) -> None:
     table("[project\n")
     assert make_config().root == tmp_path
+
+
+def test_plugins_of_the_environment_come_before_those_of_the_file_and_the_caller(
+    table: WriteTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRADER_PLUGINS", " first, no:html ,,second")
+    table('[tool.grader]\nplugins = ["second", "third"]')
+    assert make_config(plugins=["fourth"]).plugins == ("first", "no:html", "second", "third", "fourth")

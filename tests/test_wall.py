@@ -149,7 +149,10 @@ class TestImportBudget:
         assert not loaded(COMMAND, "leaderboard", "--leaderboard", str(tmp_path)) & {*HEAVY}
         assert (tmp_path / "README.md").is_file()
 
-    def test_a_page_that_still_holds_is_not_drawn_again(self, tmp_path: Path) -> None:
+    def test_a_page_that_still_holds_is_not_drawn_again(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv("GRADER_PLUGINS")
         Store(tmp_path).write(factories.record(), factories.evidence())
         command = (COMMAND, "leaderboard", "--leaderboard", str(tmp_path))
         assert loaded(*command) >= {*DRAWING} - {"PIL"}

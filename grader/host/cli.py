@@ -64,11 +64,12 @@ def main(arguments: list[str] | None = None) -> None:
     gc.set_threshold(50_000, 20, 50)  # what a short command makes lives to its end: less to look through
     arguments = sys.argv[1:] if arguments is None else arguments
     from grader.host.pyproject import read_pyproject
-    from grader.plugins import harness_manager
+    from grader.plugins import harness_manager, named_in_environment
 
     try:
         given = read_pyproject(Path.cwd()).given.get("plugins")
-        named = dict.fromkeys([*(given.value if given else ()), *_named_plugins(arguments)])
+        of_file = given.value if given else ()
+        named = dict.fromkeys([*named_in_environment(), *of_file, *_named_plugins(arguments)])
         manager = harness_manager(named)
     except GraderError as error:
         complain(f"grader: error: {error}")

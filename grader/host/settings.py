@@ -22,6 +22,7 @@ from grader.host.config import Config
 from grader.host.cross import KINDS
 from grader.host.pyproject import Given, read_pyproject
 from grader.host.slots import AUTO
+from grader.plugins import named_in_environment
 
 MAX_SEED = 2**31 - 1
 MAX_SEEDS = 10_000  # more is a slip of the keyboard, not a plan
@@ -56,7 +57,8 @@ def make_config(
 ) -> Config:
     """Return the settings of a session; None and empty mean "not said". Raises UsageError.
 
-    `seeds` is a count (3 means 0, 1, 2) or a list ("0,7,9"). `plugins` come after those of the file.
+    `seeds` is a count (3 means 0, 1, 2) or a list ("0,7,9"). `plugins` come after those of the
+    environment and of the file.
     """
     said: dict[str, object] = {
         "paths": paths, "tasks": tasks, "budget": budget, "seeds": seeds, "device": device,
@@ -67,7 +69,7 @@ def make_config(
     }  # fmt: skip
     cwd = Path.cwd() if cwd is None else cwd
     base = _from_file(cwd, {**_from_environment(cwd), **_from_caller(said, cwd)})
-    together = dict.fromkeys([*base.plugins, *plugins])
+    together = dict.fromkeys([*named_in_environment(), *base.plugins, *plugins])
     _check_processes(base)
     return replace(
         base,

@@ -47,7 +47,13 @@ def session_options(command: Any) -> Any:
             ),
             click.option("--data", help="Folder with original data sets, in torchvision's layout."),
             click.option("--leaderboard", help="Folder for records and tables."),
-            click.option("-p", "--plugin", "plugins", multiple=True, help="Load this module as a plugin."),
+            click.option(
+                "-p",
+                "--plugin",
+                "plugins",
+                multiple=True,
+                help="Load this module as a plugin; no:NAME leaves one out.",
+            ),
         )
     ):
         command = option(command)

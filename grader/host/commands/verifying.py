@@ -40,7 +40,9 @@ def grader_register_commands(cli: click.Group) -> None:
 )
 @click.option("--data", help="Folder with original data sets, in torchvision's layout.")
 @leaderboard_option
-@click.option("-p", "--plugin", "plugins", multiple=True, help="Load this module as a plugin.")
+@click.option(
+    "-p", "--plugin", "plugins", multiple=True, help="Load this module as a plugin; no:NAME leaves one out."
+)
 @click.pass_context
 def verify(
     ctx: click.Context,
