@@ -33,7 +33,13 @@ def in_text(comparison: Comparison) -> str:
     a, b = (one_line(side.name, NAME) for side in (comparison.a, comparison.b))
     body = list(_lines(comparison, one_line))
     table = grid(["", a, b, f"{a} less {b}"], body, "simple", ["left", "right", "right", "right"])
-    return f"{_title(comparison, one_line)}\n{table}\n{verdict(comparison, one_line)}\n"
+    lines = [
+        _title(comparison, one_line),
+        table,
+        *_alone(comparison, one_line),
+        verdict(comparison, one_line),
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def in_markdown(comparison: Comparison) -> str:
@@ -41,7 +47,8 @@ def in_markdown(comparison: Comparison) -> str:
     a, b = (markdown(side.name, NAME) for side in (comparison.a, comparison.b))
     body = list(_lines(comparison, markdown))
     table = grid(["", a, b, f"{a} less {b}"], body, "pipe", ["left", "right", "right", "right"])
-    return f"**{_title(comparison, markdown)}**: {verdict(comparison, markdown)}\n\n{table}\n"
+    alone = "".join(f"\n{line}\n" for line in _alone(comparison, markdown))
+    return f"**{_title(comparison, markdown)}**: {verdict(comparison, markdown)}\n\n{table}\n{alone}"
 
 
 def summary(comparisons: Sequence[Comparison]) -> str:
@@ -130,8 +137,6 @@ def _lines(comparison: Comparison, text: Text) -> Iterator[list[str]]:
     if comparison.only_a is not None and comparison.only_b is not None:
         only = (comparison.only_a, comparison.only_b)
         yield ["right alone", *(whole(len(each.positions)) for each in only), ""]
-        if any(each.positions for each in only):
-            yield ["most of them", *(_most(each.classes, text) for each in only), ""]
 
 
 def _scores(comparison: Comparison, text: Text) -> Iterator[list[str]]:
@@ -226,9 +231,18 @@ def _facts(a: Side, b: Side) -> Iterator[list[str]]:
             yield [name, told(left), told(right), f"{left / right:.2f} times" if left and right else ""]
 
 
+def _alone(comparison: Comparison, text: Text) -> Iterator[str]:
+    """Of which classes most of the samples are that the one alone gets right."""
+    for side, only in ((comparison.a, comparison.only_a), (comparison.b, comparison.only_b)):
+        if only is not None and only.positions:
+            yield f"{text(side.name, NAME)} alone gets right: {_most(only.classes, text)}"
+
+
 def _most(found: Counter[str], text: Text) -> str:
     most = sorted(found.items(), key=lambda item: (-item[1], item[0]))[:_CLASSES]
-    return ", ".join(f"{text(name, NAME)} ({number})" for name, number in most)
+    more = found.total() - sum(number for _, number in most)
+    told = [f"{number} of {text(name, NAME)}" for name, number in most]
+    return ", ".join([*told, *([f"{more} of others"] if more else [])])
 
 
 def positions(comparison: Comparison) -> Iterator[str]:
