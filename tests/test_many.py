@@ -174,6 +174,7 @@ class TestNothingTwice:
             "except SystemExit as end: print(end.code, [n for n in ('torch', 'numpy') if n in sys.modules])"
         )
         with at_home(home, places):
+            _python(code)  # the leaderboard stands then as these plugins make it
             done = _python(code)
         assert done.splitlines()[-1] == "0 []"
 

@@ -23,6 +23,7 @@ from grader.host import device as devices
 from grader.host import environment, places, plan
 from grader.host.history import History
 from grader.host.slots import Slot, pinned, slots
+from grader.host.standing import keep, records_seen, standings_of
 from grader.host.store import Store
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class Session:
         self._data: dict[str, PreparedTask] = {}  # of the tasks that something has to be run on
         self._level = Isolation.RLIMIT
         self._there: dict[str, Record] = {}  # by file, as it was before anything ran
+        self._seen = ""  # what tells those files
         self._made: dict[int, Record] = {}  # by the id() of the trial
         self.interrupted = False
         self.stopped_early = False  # by -x or --maxfail
@@ -99,6 +101,7 @@ class Session:
             self._definitions = self._chosen_tasks()
             submissions = chosen(collect(self.config, self.manager), self.config)
             if self._keep:
+                self._seen = records_seen(self.config.leaderboard)
                 self._there, self.problems = self._store.read_files()
             found = devices.choose(self.config.device)
             self.slots = slots(self.config.slots, found, devices.threads(self.config.threads))
@@ -275,13 +278,21 @@ class Session:
         return limit is not None and sum(r.status is not Status.OK for r in self.records) >= limit
 
     def _write_leaderboard(self, *, new: bool) -> None:
+        """Make it of all records; where nothing is new and it stands as it was made, it is but read."""
         from grader.host.leaderboard import regenerate
 
-        if self._keep and self.records:
+        if not (self._keep and self.records):
+            return
+        folder = self.config.leaderboard
+        if new:
+            self._seen = records_seen(folder)
+        else:
+            self.standings = standings_of(folder, self.manager, self._seen)
+        if self.standings is None:
             read = None if new else (self._there, self.problems)
-            self.standings, self.problems, _ = regenerate(
-                self.config.leaderboard, self.manager, read, self.config.task_tables
-            )
+            tables = self.config.task_tables
+            self.standings, self.problems, _ = regenerate(folder, self.manager, read, tables)
+            keep(folder, self.manager, self._seen)
 
 
 def _attempt(trial: Trial, future: Future[Attempt]) -> Attempt:

@@ -169,7 +169,7 @@ def _session(spec: Spec, files: list[str]) -> list[Record]:
         leaderboard=folder / "leaderboard",
         isolation=spec.level,
     )
-    manager = harness_manager()
+    manager = harness_manager(["no:html"])  # what draws keeps a cache in the home
     manager.register(Arena(spec.off))
     return Session(replace(config, executor="arena", limits=LIMITS), manager).run()
 

@@ -23,7 +23,7 @@ def rule(table: Table, text: Text = one_line) -> list[str]:
         ]
     lines = [
         "Rows are in the order of their means. A row's rank is 1 + the number of rows above it that are "
-        f"better by more than noise (p < {LEVEL:g} for each pair), and never better than the rank right "
+        f"better by more than noise (p below {LEVEL:g} for each pair), and never better than the rank right "
         "above it: read no order into rows that share one."
     ]
     lines += _of_methods(table) if "method" in kinds else []
@@ -42,8 +42,8 @@ def rule_of_times(table: Table) -> list[str]:
     ]
     if several:
         lines.append(
-            f"A rank is 1 + the number of rows above it that are faster by more than their seeds differ (p < "
-            f"{LEVEL:g} for each pair), and never better than the rank right above it."
+            f"A rank is 1 + the number of rows above it that are faster by more than their seeds differ (p "
+            f"below {LEVEL:g} for each pair), and never better than the rank right above it."
         )
     if any(row.reached and row.reached.rank and row.ok == 1 for row in table.rows):
         lines.append("Of a row with one seed no difference is claimed.")
