@@ -90,14 +90,17 @@ class TestWhatIsChosen:
     def test_python_and_the_command_say_the_same(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for call in (
             lambda: grader.run("subs", kind="both", cross=True),
-            lambda: make_cli(harness_manager()).main(["run", "subs", "--kind", "both", "--cross"]),
+            lambda: make_cli(harness_manager(["no:html"])).main(["run", "subs", "--kind", "both", "--cross"]),
         ):
             assert asked(call, monkeypatch) == ("both", True)
 
     def test_check_is_of_each_submission_alone(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         write(tmp_path, {"pyproject.toml": "[tool.grader]\ncross = true\n"})
         monkeypatch.chdir(tmp_path)
-        assert asked(lambda: make_cli(harness_manager()).main(["check", "x.py"]), monkeypatch) == ("", False)
+        assert asked(lambda: make_cli(harness_manager(["no:html"])).main(["check", "x.py"]), monkeypatch) == (
+            "",
+            False,
+        )
 
 
 class Enough(BaseException):
@@ -246,7 +249,7 @@ def records(root: Path, places: Path) -> dict[str, Record]:
     subs = ["subs/one/m.py", "subs/broken.py", "subs/own.py", "subs/tuned", "subs/wrong.py"]
     with at_home(root, places):
         config = make_config(paths=subs, budget="3 steps", device="cpu", cross=True)
-        manager = harness_manager()
+        manager = harness_manager(["no:html"])
         manager.register(Meddler(root / "subs"))
         found = Session(config, manager).run()
     return {each.submission.name: each for each in found}
@@ -455,6 +458,6 @@ class TestMatrix:
             )  # fmt: skip
 
         monkeypatch.setattr("grader.host.session.Session", ran)
-        make_cli(harness_manager()).main(["run", "subs", flag], standalone_mode=False)
+        make_cli(harness_manager(["no:html"])).main(["run", "subs", flag], standalone_mode=False)
         out = capsys.readouterr().out
         assert said in out if said else "models" not in out

@@ -295,7 +295,7 @@ def test_a_label_file_is_complained_of_in_one_harmless_line(tmp_path: Path, line
 
 @pytest.mark.parametrize("error", [UsageError(EVIL), TaskUnavailable(EVIL * 10_000), RuntimeError(EVIL)])
 def test_an_error_that_nobody_made_harmless_is_printed_so(error: Exception) -> None:
-    cli = make_cli(harness_manager())
+    cli = make_cli(harness_manager(["no:html"]))
 
     @cli.command()
     def fails() -> None:

@@ -54,7 +54,7 @@ def run(root: Path, places: Path, **wishes: Any) -> tuple[list[Record], Started]
     wishes = {"paths": ["subs"], "budget": "2 epochs", "device": "cpu"} | wishes
     with at_home(root, places):
         config = replace(make_config(**wishes), **further)
-        manager, started = harness_manager(), Started()
+        manager, started = harness_manager(["no:html"]), Started()
         manager.register(started)
         return Session(config, manager).run(), started
 
@@ -63,7 +63,7 @@ def planned(root: Path, places: Path, **wishes: Any) -> tuple[list[str], list[st
     """The names that a session would run, and those whose records it would reuse."""
     with at_home(root, places):
         config = make_config(**({"paths": ["subs"], "budget": "2 epochs", "device": "cpu"} | wishes))
-        steps, _ = Session(config, harness_manager()).preview()
+        steps, _ = Session(config, harness_manager(["no:html"])).preview()
     names = [(step.trial.submission.name, step.done) for step in steps]
     return [name for name, done in names if done is None], [name for name, done in names if done]
 

@@ -517,7 +517,7 @@ def test_a_server_that_dies_is_not_held_against_the_submission(tmp_path: Path, p
 
     write(tmp_path, {"subs/first.py": loop("import time; time.sleep(5)"), "subs/second.py": GOOD})
     with at_home(tmp_path, places):
-        manager = harness_manager()
+        manager = harness_manager(["no:html"])
         manager.register(Murderer())
         records = Session(make_config(paths=["subs"], budget="3 steps", device="cpu"), manager).run()
     assert [record.status for record in records] == [Status.HARNESS_ERROR, Status.OK]

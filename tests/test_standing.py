@@ -100,3 +100,13 @@ def test_a_run_with_nothing_to_do_makes_nothing(
     monkeypatch.setattr(leaderboard, "regenerate", None)
     assert session(tmp_path, places, rerun=False)["a.py"].status is Status.OK
     assert (tmp_path / "leaderboard" / "README.md").stat().st_mtime_ns == made
+
+
+def test_what_cannot_be_listed_or_is_gone_is_no_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    folder = tmp_path / "board" / "records"
+    folder.mkdir(parents=True)
+    empty = records_seen(tmp_path / "board")
+    assert records_seen(tmp_path / "file") == records_seen(tmp_path / "nowhere") == empty
+    (folder / "dangling.json").symlink_to("nowhere")
+    assert records_seen(tmp_path / "board") != empty

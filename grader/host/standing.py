@@ -78,8 +78,8 @@ def _place(directory: Path) -> Path:
 
 
 def _files(folder: Path, but: str = "") -> Iterator[str]:
-    """A line for each file below the folder, hidden ones and one folder left out."""
-    with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
+    """A line for each file below the folder, but for hidden ones and those of one folder."""
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda entry: entry.name):
             if entry.name.startswith(".") or entry.name in {but, "__pycache__"}:
                 continue
@@ -90,7 +90,10 @@ def _files(folder: Path, but: str = "") -> Iterator[str]:
 
 
 def _state(path: str) -> str:
-    state = os.stat(path)  # noqa: PTH116 - the hot path: plain strings
+    try:
+        state = os.stat(path)  # noqa: PTH116 - the hot path: plain strings
+    except OSError:  # another run may just have removed it
+        return "gone"
     return f"{state.st_size} {state.st_mtime_ns} {state.st_ino}"
 
 
