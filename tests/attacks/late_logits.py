@@ -24,8 +24,17 @@ def write_late():
             continue
 
 
+def start(thread):
+    for _ in range(50):  # an attack beside this one may hold all the threads that their user may have
+        try:
+            return thread.start()
+        except RuntimeError:
+            time.sleep(0.1)
+    raise RuntimeError("no thread to be had")
+
+
 @hookimpl
 def predict(model, inputs):
     if len(inputs) > 256:
-        threading.Thread(target=write_late).start()
+        start(threading.Thread(target=write_late))
     return model(inputs)
