@@ -173,7 +173,7 @@ def test_the_command_shows_both_and_the_verdict(board: Path) -> None:
     said = run(board, "a", "b", "--samples")
     assert said.exit_code == 0
     for words in (
-        "a less b",
+        "first less second",
         "accuracy %",
         "right alone",
         "parameters",

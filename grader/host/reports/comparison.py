@@ -32,7 +32,7 @@ def in_text(comparison: Comparison) -> str:
     """All of one comparison, for a terminal: the two beside each other, and the verdict."""
     a, b = (one_line(side.name, NAME) for side in (comparison.a, comparison.b))
     body = list(_lines(comparison, one_line))
-    table = grid(["", a, b, f"{a} less {b}"], body, "simple", ["left", "right", "right", "right"])
+    table = grid(["", a, b, "first less second"], body, "simple", ["left", "right", "right", "right"])
     lines = [
         _title(comparison, one_line),
         table,
@@ -46,7 +46,7 @@ def in_markdown(comparison: Comparison) -> str:
     """The same as Markdown."""
     a, b = (markdown(side.name, NAME) for side in (comparison.a, comparison.b))
     body = list(_lines(comparison, markdown))
-    table = grid(["", a, b, f"{a} less {b}"], body, "pipe", ["left", "right", "right", "right"])
+    table = grid(["", a, b, "first less second"], body, "pipe", ["left", "right", "right", "right"])
     alone = "".join(f"\n{line}\n" for line in _alone(comparison, markdown))
     return f"**{_title(comparison, markdown)}**: {verdict(comparison, markdown)}\n\n{table}\n{alone}"
 
