@@ -12,7 +12,8 @@ from factories import board, failed, ranked, record, task
 
 from grader.contract.record import DeviceInfo, Record
 from grader.contract.status import Status
-from grader.host.rank import Place, Row, Table, places, score, standings
+from grader.host.rank import Place, Row, Table, places, standings
+from grader.host.stats import score
 
 
 def table(*records: Record) -> Table:

@@ -258,3 +258,20 @@ def test_scores_that_break_the_rules_of_numbers_break_no_board() -> None:
         *seeds("d", 400, 401, metrics={"accuracy": 1e308}),
     ]
     assert len(rows(*made)) == 4
+
+
+@pytest.mark.parametrize("values", [(0.5, 1e300), (1e308, -1e308), (1.7e308, 1.7e308), (1.7e308,)])
+@pytest.mark.parametrize("metric", ["accuracy", "mse"])
+def test_an_absurd_score_claims_nothing_and_breaks_no_board(values: tuple[float, ...], metric: str) -> None:
+    """It comes with a pull request: some seed of a row says more than any number that can be squared."""
+    kind = task(metric=metric) if metric == "accuracy" else task(metric=metric, kind="regression", classes=())
+    made = [
+        record("absurd", seed=seed, task=kind, metrics={metric: value}) for seed, value in enumerate(values)
+    ]
+    found = rows(*made, *(record("b", seed=seed, task=kind, metrics={metric: 0.4}) for seed in range(2)))
+    assert (found["absurd"].interval, found["absurd"].unproven, found["absurd"].rank) == (
+        None,
+        len(values),
+        1,
+    )
+    assert found["b"].interval is not None

@@ -42,7 +42,7 @@ class Archive:
 
     def runs(self, table: Table, row: Row) -> Sequence[Record]:
         """The records of a row, one a seed, in the order of the seeds; failed ones are among them."""
-        return self.tracks[table.track][row.name, row.model, row.loop]
+        return self.tracks[table.track][row.who]
 
     def scores(self, record: Record) -> npt.NDArray[np.bool_] | npt.NDArray[np.float32] | None:
         """How good each prediction of a record was, as `read_scores` tells; None as with `evidence`."""

@@ -11,7 +11,7 @@ from grader.contract.record import Record
 from grader.contract.status import Status
 from grader.host.filters import Test, matching, nothing
 from grader.host.listing import Entry
-from grader.host.rank import Place, Who, runs
+from grader.host.rank import Place, Who, runs, who
 from grader.host.show import named
 from grader.host.store import read_record
 from grader.host.track import Track, track
@@ -62,13 +62,12 @@ def _counting(entries: Sequence[Entry]) -> list[Entry]:
 
 
 def _others(record: Record, rows: Rows) -> tuple[Record, ...]:
-    who = record.submission
-    row = rows.get(track(record), {}).get((who.name, who.model, who.loop), ())
+    row = rows.get(track(record), {}).get(who(record), ())
     return tuple(
         other
         for other in row
         if other.seed != record.seed
-        and other.submission.digest == who.digest
+        and other.submission.digest == record.submission.digest
         and other.status is Status.OK
         and record.task.metric in other.metrics
     )

@@ -13,7 +13,6 @@ from grader.contract.errors import UsageError
 from grader.contract.status import Status
 from grader.contract.text import did_you_mean, one_line
 from grader.host import stats
-from grader.host.rank import Score, score
 from grader.host.significance import (
     LEVEL,
     Difference,
@@ -22,6 +21,7 @@ from grader.host.significance import (
     is_mean_over_samples,
     sampled,
 )
+from grader.host.stats import Score, score
 from grader.host.store import stem
 
 if TYPE_CHECKING:

@@ -49,8 +49,7 @@ def _overall(tasks: Mapping[str, Table]) -> Overall:
     found: dict[Who, list[int | None]] = {}
     for at, table in enumerate(chosen):
         for row in table.rows:
-            who = (row.name, row.model, row.loop)
-            found.setdefault(who, [None] * len(chosen))[at] = row.rank
+            found.setdefault(row.who, [None] * len(chosen))[at] = row.rank
     placed = [_placed(who, ranks) for who, ranks in found.items()]
     rows = tuple(
         sorted(placed, key=lambda row: (row.mean is None, row.mean or 0, row.name, row.model, row.loop))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
@@ -15,6 +14,7 @@ from grader.contract.status import Status
 from grader.contract.text import count
 from grader.host.overall import Overall, overall
 from grader.host.significance import ReadScores, Sampled, distinct, interval, ranks, sampled
+from grader.host.stats import Score, mean_of, score
 from grader.host.timed import Reached, with_times
 from grader.host.track import Track, track
 
@@ -22,13 +22,6 @@ Columns = Callable[[TaskInfo], Sequence[str]]
 
 Who = tuple[str, str, str]
 """Name, model and loop, which make a row."""
-
-
-class Score(msgspec.Struct, frozen=True, kw_only=True):
-    """A number over the seeds that ended well."""
-
-    mean: float
-    std: float | None = None  # sample standard deviation; None for a single seed
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +61,11 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     failures: tuple[Failure, ...] = ()
     notes: tuple[str, ...] = ()
     reached: Reached | None = None  # the target, where its track has one
+
+    @property
+    def who(self) -> Who:
+        """What tells it from the other rows of its table."""
+        return self.name, self.model, self.loop
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,6 +107,12 @@ def runs(records: Iterable[Record]) -> dict[Track, dict[Who, list[Record]]]:
     return {key: _chosen(_current(together)[0]) for key, together in _tracks(records).items()}
 
 
+def who(record: Record) -> Who:
+    """Return which row of its table the record belongs to."""
+    submission = record.submission
+    return submission.name, submission.model, submission.loop
+
+
 class Place(StrEnum):
     """What a record is to the tables of today."""
 
@@ -126,15 +130,6 @@ def places(records: Sequence[Record]) -> list[Place]:
         found |= {id(record): Place.RERUN for record in current}
         found |= {id(record): Place.CURRENT for record in counted}
     return [found.get(id(record), Place.SUPERSEDED) for record in records]
-
-
-def score(values: Sequence[float]) -> Score:
-    """Mean and sample standard deviation, exactly rounded: the order of the values does not matter."""
-    mean = math.fsum(value / len(values) for value in values)
-    if len(values) < 2:
-        return Score(mean=values[0])
-    spread = math.hypot(*sorted(value - mean for value in values)) / math.sqrt(len(values) - 1)
-    return Score(mean=mean, std=spread if math.isfinite(spread) else None)
 
 
 def _table(key: Track, records: Sequence[Record], columns: Columns | None, read: ReadScores) -> Table:
@@ -169,8 +164,7 @@ def _chosen(current: Iterable[Record]) -> dict[Who, list[Record]]:
     """The records that count, one a seed: those of each row of a track."""
     groups: dict[Who, dict[int, list[Record]]] = {}
     for record in current:
-        who = record.submission
-        groups.setdefault((who.name, who.model, who.loop), {}).setdefault(record.seed, []).append(record)
+        groups.setdefault(who(record), {}).setdefault(record.seed, []).append(record)
     return {who: [_latest(seeds[seed]) for seed in sorted(seeds)] for who, seeds in groups.items()}
 
 
@@ -238,9 +232,9 @@ def _told(runs: Sequence[Record], good: Sequence[Record], task: TaskInfo) -> Row
         counted=counted,
         seeds=tuple(run.seed for run in good),
         metrics=_metrics(good),
-        train_seconds=_mean(run.timing.train_seconds for run in good),
-        samples_per_second=_mean(run.usage.samples_per_second for run in good),
-        epochs=_mean(run.usage.epochs for run in good),
+        train_seconds=mean_of(run.timing.train_seconds for run in good),
+        samples_per_second=mean_of(run.usage.samples_per_second for run in good),
+        epochs=mean_of(run.usage.epochs for run in good),
         parameters=models[0].parameters if models else None,
         weights_bytes=models[0].weights_bytes if models else None,
         max_rss=max((run.usage.max_rss for run in good if run.usage.max_rss is not None), default=None),
@@ -285,11 +279,6 @@ def _metrics(good: Sequence[Record]) -> dict[str, Score]:
     return {name: score([run.metrics[name] for run in good]) for name in sorted(names)}
 
 
-def _mean(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return score(known).mean if known else None
-
-
 def _ordered(rows: Sequence[tuple[Row, Sampled | None]], task: TaskInfo) -> tuple[Row, ...]:
     """Complete rows by mean, ranked; then those with a failed seed, then the spared, then the failed."""
     sign = -1.0 if task.higher_is_better else 1.0
@@ -297,7 +286,7 @@ def _ordered(rows: Sequence[tuple[Row, Sampled | None]], task: TaskInfo) -> tupl
     def place(item: tuple[Row, Sampled | None]) -> tuple[int, float, str, str, str]:
         row, _ = item
         mean = sign * row.metrics[task.metric].mean if row.ok else 0.0
-        return _group(row), mean, row.name, row.model, row.loop
+        return _group(row), mean, *row.who
 
     ordered = sorted(rows, key=place)
     complete = [sample for row, sample in ordered if _group(row) == 0 and sample is not None]

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from grader.contract.record import Record, TaskInfo
 
 LEVEL = 0.01  # p below which a difference counts, for each pair, whoever else is on the board
+_ABSURD = 1e100  # no score is beyond it, whatever an edited record says: squares would have no end
 _BLOCK = 256  # rows whose samples are multiplied at once: 20 MB of 10,000 samples
 
 Of = Literal["weights", "method"]
@@ -55,18 +56,22 @@ class Sampled:
         return "weights" if len(self.scores) == 1 else "method"
 
     @cached_property
-    def mean(self) -> float:
-        """The mean over the seeds, exactly rounded."""
-        return math.fsum(score / len(self.scores) for score in self.scores)
+    def score(self) -> stats.Score:
+        """Mean and deviation over the seeds."""
+        return stats.score(self.scores)
 
-    @cached_property
+    @property
+    def mean(self) -> float:
+        """The mean over the seeds."""
+        return self.score.mean
+
+    @property
     def seeds(self) -> tuple[float, float]:
         """What the seeds add to the variance of the mean, and its degrees of freedom."""
-        k = len(self.scores)
-        if k == 1:
+        if self.score.std is None:
             return 0.0, math.inf
-        squares = math.fsum((score - self.mean) ** 2 for score in self.scores)
-        return squares / (k - 1) / k, k - 1
+        k = len(self.scores)
+        return self.score.std**2 / k, k - 1
 
     @cached_property
     def samples(self) -> tuple[float, float]:
@@ -99,6 +104,8 @@ def sampled(runs: Sequence[Record], task: TaskInfo, read: ReadScores) -> tuple[S
 
     scores = tuple(run.metrics[task.metric] for run in runs)
     found = [each for each in (_each(run, task, read) for run in runs) if each is not None]
+    if any(abs(score) > _ABSURD for score in scores):
+        found = []
     if len(found) < len(runs) or not runs:
         return Sampled(scores), len(runs) - len(found)
     if len(found) == 1:
@@ -119,7 +126,7 @@ def interval(row: Sampled, task: TaskInfo) -> tuple[float, float] | None:
     """
     fraction = task.metric == "accuracy"
     if fraction and row.of == "weights":
-        return stats.wilson(round(row.mean * task.test_samples), task.test_samples)
+        return stats.wilson(row.mean * task.test_samples, task.test_samples)
     if row.each is None:
         return None
     parts = [row.seeds, row.samples]

@@ -6,9 +6,11 @@ scipy has them all, and takes 0.6 s to import: the tests hold these against it.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from statistics import NormalDist
+
+import msgspec
 
 Z95 = NormalDist().inv_cdf(0.975)
 _TINY = 1e-300
@@ -16,6 +18,28 @@ _PRECISION = 1e-15  # relative, of sums and fractions that are cut where more te
 _TERMS = 100_000
 _STEPS = 100
 _LEAST_P = 1e-12  # smaller ones say nothing more, and 1 - p/2 could not be told from 1
+
+
+class Score(msgspec.Struct, frozen=True, kw_only=True):
+    """A number over the seeds that ended well."""
+
+    mean: float
+    std: float | None = None  # sample standard deviation; None for a single seed
+
+
+def score(values: Sequence[float]) -> Score:
+    """Mean and sample standard deviation, exactly rounded: the order of the values does not matter."""
+    mean = math.fsum(value / len(values) for value in values)
+    if len(values) < 2:
+        return Score(mean=values[0])
+    spread = math.hypot(*sorted(value - mean for value in values)) / math.sqrt(len(values) - 1)
+    return Score(mean=mean, std=spread if math.isfinite(spread) else None)
+
+
+def mean_of(values: Iterable[float | None]) -> float | None:
+    """The mean of what is known; None where nothing is."""
+    known = [value for value in values if value is not None]
+    return score(known).mean if known else None
 
 
 def wilson(correct: float, samples: int, z: float = Z95) -> tuple[float, float] | None:
@@ -92,11 +116,12 @@ Part = tuple[float, float]
 
 
 def critical(parts: Sequence[Part], p: float) -> float:
-    """What stands for Student's `t_quantile(p)` where an error's variance is a sum: the mean of each part's,
+    """What stands for Student's `t_quantile(p)` where an error's variance is a sum: the parts' own, weighted.
 
-    weighted by the parts (W. G. Cochran, Biometrics 20, 1964). Degrees of freedom of the sum, as Welch and
-    Satterthwaite have them, call a chance difference real too often where one part is of few seeds and
-    another of many samples: at p 0.995, two-sided 1 %, up to 3.4 % with three seeds; this one up to 1.2 %.
+    Each counts as much as its part of the variance (W. G. Cochran, Biometrics 20, 1964). Degrees of freedom
+    of the sum, as Welch and Satterthwaite have them, call a chance difference real too often where one part
+    is of few seeds and another of many samples: at p 0.995, two-sided 1 %, up to 3.4 % with three seeds;
+    this one up to 1.2 %.
     """
     total = math.fsum(variance for variance, _ in parts)
     if total == 0:

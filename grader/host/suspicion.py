@@ -16,9 +16,8 @@ from grader.contract.errors import UsageError
 from grader.contract.record import CurvePoint, Record
 from grader.contract.status import Status
 from grader.contract.text import one_line
-from grader.host.rank import score
 from grader.host.reports.tables import heading, number, seconds
-from grader.host.stats import t_quantile
+from grader.host.stats import score, t_quantile
 from grader.host.target import time_to_target
 
 _SEEDS = 3  # others that it takes to say what a further one may score

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -27,9 +26,9 @@ class Reached(msgspec.Struct, frozen=True, kw_only=True):
 
 def with_times(rows: Sequence[Row], runs: Mapping[Who, Sequence[Record]]) -> tuple[Row, ...]:
     """Return the rows, in their order, each with when it reached the target."""
-    times = [_times(row, runs[row.name, row.model, row.loop]) for row in rows]
+    times = [_times(row, runs[row.who]) for row in rows]
     whole = [at for at, row in enumerate(rows) if row.counted and len(times[at].scores) == row.counted]
-    order = sorted(whole, key=lambda at: (times[at].mean, rows[at].name, rows[at].model, rows[at].loop))
+    order = sorted(whole, key=lambda at: (times[at].mean, rows[at].who))
     unlike = distinct_times([times[at] for at in order])
     found = dict(zip(order, ranks(unlike), strict=True))
     return tuple(
@@ -41,10 +40,10 @@ def with_times(rows: Sequence[Row], runs: Mapping[Who, Sequence[Record]]) -> tup
 def by_time(rows: Sequence[Row]) -> list[Row]:
     """The rows in the order of their times: then those of which fewer and fewer seeds reached the target."""
 
-    def place(row: Row) -> tuple[bool, float, int, str, str, str]:
+    def place(row: Row) -> tuple[bool, float, int, Who]:
         reached = row.reached or Reached(seeds=0)
         mean = reached.mean if reached.mean is not None else 0.0
-        return reached.mean is None, mean, -reached.seeds, row.name, row.model, row.loop
+        return reached.mean is None, mean, -reached.seeds, row.who
 
     return sorted(rows, key=place)
 
@@ -58,5 +57,4 @@ def _reached(times: Sampled, rank: int | None) -> Reached:
     many = len(times.scores)
     if rank is None:
         return Reached(seeds=many)
-    std = math.sqrt(times.seeds[0] * many) if many > 1 else None
-    return Reached(seeds=many, rank=rank, mean=times.mean, std=std)
+    return Reached(seeds=many, rank=rank, mean=times.mean, std=times.score.std)

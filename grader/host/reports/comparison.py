@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from grader.contract.text import NAME, markdown, one_line
 from grader.host.compare import Comparison, Side, comparable
-from grader.host.rank import score
 from grader.host.reports.tables import (
     Text,
     grid,
@@ -20,6 +19,7 @@ from grader.host.reports.tables import (
     with_spread,
 )
 from grader.host.significance import interval
+from grader.host.stats import mean_of
 
 if TYPE_CHECKING:
     from grader.contract.record import ModelInfo, Record
@@ -203,11 +203,6 @@ def _seeds(side: Side) -> str:
     return f"{len(side.good)}{failed}"
 
 
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return score(known).mean if known else None
-
-
 def _model(get: Callable[[ModelInfo], float | None]) -> Callable[[Record], float | None]:
     return lambda run: get(run.model) if run.model else None
 
@@ -226,7 +221,7 @@ def _facts(a: Side, b: Side) -> Iterator[list[str]]:
     """Time and size, as means over the seeds, and how many times the second the first is."""
     yield ["seeds", _seeds(a), _seeds(b), ""]
     for name, get, told in _FACTS:
-        left, right = (_mean([get(run) for run in side.good]) for side in (a, b))
+        left, right = (mean_of(get(run) for run in side.good) for side in (a, b))
         if left is not None or right is not None:
             yield [name, told(left), told(right), f"{left / right:.2f} times" if left and right else ""]
 

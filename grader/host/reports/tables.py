@@ -10,7 +10,8 @@ from typing import Generic, Literal, TypeVar
 from grader.contract.record import TaskInfo
 from grader.contract.text import NAME, one_line
 from grader.host.overall import Overall, Placed
-from grader.host.rank import Row, Score, Table
+from grader.host.rank import Row, Table
+from grader.host.stats import Score
 from grader.host.target import NOT_REACHED
 
 Text = Callable[..., str]  # text(raw, limit) -> the same, escaped for the form at hand
