@@ -41,9 +41,8 @@ if TYPE_CHECKING:
 
 Tell = Callable[[Finding], None]
 
-_Work = tuple[
-    str, str, int
-]  # a submission's path and digest, and the seed: one training under one's conditions
+_Work = tuple[str, str, int]
+"""A submission's path and digest, and the seed: one training under one's conditions."""
 
 
 @dataclass(frozen=True, eq=False)

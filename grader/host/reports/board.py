@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -109,8 +110,8 @@ def anchor(board: Board, row: Row) -> str:
 
 def ties(rows: Sequence[Row]) -> list[int]:
     """For each row how many share its rank, itself included; 0 without a rank."""
-    ranks = [row.rank for row in rows]
-    return [ranks.count(rank) if rank is not None else 0 for rank in ranks]
+    shared = Counter(row.rank for row in rows)
+    return [shared[row.rank] if row.rank is not None else 0 for row in rows]
 
 
 def drawable(value: float) -> float:

@@ -7,6 +7,7 @@ white in a file of its own. Text stays text.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import re
 import warnings
@@ -99,6 +100,11 @@ def for_page(root: ElementTree.Element, name: str, title: str) -> str:
 def for_file(root: ElementTree.Element, title: str) -> bytes:
     """The SVG as a file of its own, dark on white."""
     return MARK + _serialised(root, _FILE, "", title).encode() + b"\n"
+
+
+def digest_of(file: bytes) -> str:
+    """By which the page knows a plot's file again."""
+    return hashlib.sha256(file).hexdigest()[:16]
 
 
 def _serialised(root: ElementTree.Element, colours: Mapping[str, str], prefix: str, title: str) -> str:

@@ -19,7 +19,7 @@ from grader import hookimpl
 from grader.host.archive import Archive
 from grader.host.files import begins, remove, replace
 from grader.host.rank import Standings
-from grader.host.reports.draw import MARK
+from grader.host.reports.draw import MARK, digest_of
 
 PLOTS = "plots"
 BEGINS = (
@@ -85,7 +85,7 @@ def _checked(folder: Path, page: bytes) -> Iterator[Path]:
     names = set()
     for entry in listed[1].decode().split():
         name, _, digest = entry.partition(":")
-        if _digest((folder / name).read_bytes()) != digest:
+        if digest_of((folder / name).read_bytes()) != digest:
             raise ValueError(f"{name} was changed")
         names.add(name)
         yield folder / name
@@ -117,7 +117,3 @@ def _ours(folder: Path) -> list[Path]:
 
 def _ending(body: bytes) -> bytes:
     return hashlib.sha256(body).hexdigest().encode() + b" -->\n"
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()[:16]

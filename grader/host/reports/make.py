@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 
 from grader.host.archive import Archive
@@ -20,7 +19,7 @@ def made(standings: Standings, archive: Archive, made_of: str) -> tuple[str, dic
         panel, drawn = _panel(table, archive)
         panels.append(panel)
         files |= drawn
-    listed = page.plot_list((name, hashlib.sha256(data).hexdigest()[:16]) for name, data in files.items())
+    listed = " ".join(f"{name}:{draw.digest_of(data)}" for name, data in files.items())
     return page.rendered(standings, panels, made_of, listed), files
 
 

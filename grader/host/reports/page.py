@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -99,6 +99,7 @@ def _panel(panel: Panel) -> dict[str, Any]:
     from markupsafe import Markup
 
     board, table = panel.board, panel.board.table
+    bars = Bars.of(board)
     return {
         "id": board.slug,
         "title": track_title(table),
@@ -106,8 +107,8 @@ def _panel(panel: Panel) -> dict[str, Any]:
         "facts": list(_facts(table)),
         "opening": openings(table.track.isolation),
         "head": _head(table),
-        "rows": _rows(board),
-        "axis": Bars.of(board).ends,
+        "rows": _rows(board, bars),
+        "axis": bars.ends,
         "bands": any(shared > 1 for shared in ties(table.rows)),
         "rule": rule(table),
         "target": one_line(table.track.target, NAME),
@@ -201,10 +202,9 @@ def _head(table: Table) -> list[dict[str, str]]:
     return heads
 
 
-def _rows(board: Board) -> list[dict[str, Any]]:
-    shown_columns, bars = columns(board.table), Bars.of(board)
-    keys = _keys(board.table)
-    shared = ties([entry.row for entry in board.entries])
+def _rows(board: Board, bars: Bars) -> list[dict[str, Any]]:
+    shown_columns, keys = columns(board.table), _keys(board.table)
+    shared, ranks = ties(board.table.rows), [row.rank for row in board.table.rows]
     rows = []
     for at, entry in enumerate(board.entries):
         row = entry.row
@@ -222,7 +222,7 @@ def _rows(board: Board) -> list[dict[str, Any]]:
                 "bar": bars.svg(entry),
                 "cells": cells[3:],
                 "state": _state(row),
-                "band": _band([each.row.rank for each in board.entries], at) if shared[at] > 1 else "",
+                "band": _band(ranks, at) if shared[at] > 1 else "",
                 "words": one_line(f"{row.name} {row.model} {row.loop} {row.status} {row.title}").lower(),
             }
         )
@@ -266,8 +266,3 @@ def _key(cell: dict[str, Any]) -> Markup:
 
 def _no_key(_: Row) -> None:
     return None
-
-
-def plot_list(names: Iterable[tuple[str, str]]) -> str:
-    """Files and their digests, for the page's head."""
-    return " ".join(f"{name}:{digest}" for name, digest in names)
