@@ -15,7 +15,7 @@ from grader.host.reports import html
 from grader.host.reports.board import slug
 from grader.host.reports.draw import MARK
 from grader.host.reports.tables import better, columns, mean_ranks, render, times, whole
-from grader.host.reports.words import rule, rule_of_times
+from grader.host.reports.words import conditions, rule, rule_of_times
 from grader.host.timed import by_time
 
 _INTRODUCTION = """\
@@ -61,9 +61,8 @@ def readme(standings: Standings, beside: Collection[str] = ()) -> str:
 
 
 def _overall(overall: Overall) -> Iterator[str]:
-    first = overall.tracks[0]
-    weak = f", isolation {markdown(first.isolation or 'unknown', NAME)}" if openings(first.isolation) else ""
-    yield f"## Over {len(overall.tracks)} tasks, {markdown(first.device, NAME)}{weak}"
+    common = ", ".join(conditions(overall.tracks[0], markdown))
+    yield f"## Over {len(overall.tracks)} tasks, {common}"
     yield render(mean_ranks(overall, markdown), overall.rows, "pipe")
     yield "Means of the ranks in each task's own table; of a task with several, in the one with most ranks."
 
@@ -71,8 +70,8 @@ def _overall(overall: Overall) -> Iterator[str]:
 def track_heading(table: Table) -> str:
     """The heading of a track's section."""
     key = table.track
-    weak = f", isolation {markdown(key.isolation or 'unknown', NAME)}" if openings(key.isolation) else ""
-    return f"## {markdown(table.task.name, NAME)}, {markdown(key.asked, NAME)}, {_device(table)}{weak}"
+    parts = (markdown(key.task, NAME), markdown(key.asked, NAME), *conditions(key, markdown))
+    return f"## {', '.join(parts)}"
 
 
 def _beside(standings: Standings, directory: Path) -> set[str]:
@@ -106,10 +105,6 @@ def _section(table: Table, beside: Collection[str]) -> Iterator[str]:
         yield _list(notes)
     if left_out := _left_out(table):
         yield left_out
-
-
-def _device(table: Table) -> str:
-    return markdown(table.track.device, NAME)
 
 
 def _described(table: Table) -> str:

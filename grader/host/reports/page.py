@@ -28,7 +28,7 @@ from grader.host.reports.tables import (
     whole,
 )
 from grader.host.reports.terminal import overall_title
-from grader.host.reports.words import rule, rule_of_times
+from grader.host.reports.words import conditions, rule, rule_of_times
 from grader.host.timed import by_time
 
 if TYPE_CHECKING:
@@ -134,10 +134,9 @@ def _grid(columns: Sequence[Column[Line]], rows: Sequence[Line]) -> dict[str, An
 
 
 def track_title(table: Table) -> str:
-    """The track in a few words."""
+    """The track in a few words, with something to see where a name is empty."""
     key = table.track
-    weak = [f"isolation {key.isolation or 'unknown'}"] if openings(key.isolation) else []
-    return ", ".join(shown(part) for part in (table.task.name, key.asked, key.device, *weak))
+    return ", ".join((shown(key.task), shown(key.asked), *conditions(key, lambda name, _: shown(name))))
 
 
 def _lead(board: Board) -> dict[str, str] | None:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
 
-from grader.contract.isolation import openings
 from grader.contract.text import NAME, one_line
 from grader.host.overall import Overall
 from grader.host.rank import Table
 from grader.host.reports.tables import Column, Line, Text, columns, mean_ranks, render, times
-from grader.host.reports.words import rule_in_short
+from grader.host.reports.words import conditions, rule_in_short
 from grader.host.timed import by_time
 
 
@@ -37,17 +36,13 @@ def overall_text(overall: Overall, width: int = 80) -> str:
 
 def overall_title(overall: Overall) -> str:
     """What the tasks have in common, in a few words."""
-    first = overall.tracks[0]
-    weak = [f"isolation {first.isolation}"] if openings(first.isolation) else []
-    parts = [one_line(part, NAME) for part in (first.device, *weak)]
-    return ", ".join((f"over {len(overall.tracks)} tasks", *parts))
+    return ", ".join((f"over {len(overall.tracks)} tasks", *conditions(overall.tracks[0])))
 
 
 def track_title(table: Table) -> str:
     """The track in a few words."""
     key = table.track
-    weak = [f"isolation {key.isolation}"] if openings(key.isolation) else []
-    return ", ".join(one_line(part, NAME) for part in (key.task, key.asked, key.device, *weak))
+    return ", ".join((one_line(key.task, NAME), one_line(key.asked, NAME), *conditions(key)))
 
 
 def fitting(

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from grader.contract.isolation import openings
 from grader.contract.text import NAME, count, one_line
 from grader.host.rank import Row, Table
 from grader.host.reports.tables import Text, whole
 from grader.host.significance import LEVEL, is_mean_over_samples
+from grader.host.track import Track
 
 _NAMED = 5  # rows that a line names
+
+
+def conditions(track: Track, text: Text = one_line) -> list[str]:
+    """Return the kind of device of a track, and an isolation that does not keep submissions in."""
+    weak = [f"isolation {text(track.isolation or 'unknown', NAME)}"] if openings(track.isolation) else []
+    return [text(track.device, NAME), *weak]
 
 
 def rule(table: Table, text: Text = one_line) -> list[str]:
