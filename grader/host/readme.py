@@ -73,7 +73,7 @@ def _track(table: Table) -> str:
         for place, column in enumerate(reports.columns(table, markdown))
         if place == 2 or column.title in _COLUMNS  # the third is the primary metric
     ]
-    title = f"{key.task}, {key.budget}, {key.device} ({', '.join(table.devices)})"
+    title = f"{key.task}, {key.asked}, {key.device} ({', '.join(table.devices)})"
     return f"**{markdown(title)}**\n\n{reports.render(shown, table.rows, 'pipe')}\n"
 
 
