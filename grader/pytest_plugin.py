@@ -7,6 +7,7 @@ fixtures comes when a test asks for one. `-p no:grader` leaves it out.
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -61,6 +62,7 @@ def pytest_configure(config: pytest.Config) -> None:
         from grader.grading.answers import Answers
 
         config.pluginmanager.register(Answers(file), "grader-answers")
+        sys.path.append(str(config.rootpath))  # last: nothing beside the rubric stands in for a library
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -98,7 +100,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     door = door_of(config)
     door.take(items)
-    config.pluginmanager.register(Judge(door, config.pluginmanager.get_plugin("grader-answers")))
+    answers = config.pluginmanager.get_plugin("grader-answers")
+    if answers is not None:
+        answers.criteria = door.criteria()
+    config.pluginmanager.register(Judge(door, answers))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

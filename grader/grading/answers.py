@@ -29,6 +29,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     """All that the process told."""
 
     title: str = ""  # the first line of the rubric's docstring
+    criteria: tuple[Criterion, ...] = ()  # in the order of the rubric
     problems: tuple[str, ...] = ()  # why it could not be collected
     answers: tuple[Answer, ...] = ()
 
@@ -41,6 +42,7 @@ class Answers:
         self._answers: dict[str, Answer] = {}
         self._problems: list[str] = []
         self._title = ""
+        self.criteria: tuple[Criterion, ...] = ()
 
     def add(self, item: str, answer: Answer) -> None:
         """Note an answer in place of what this item had before."""
@@ -59,7 +61,12 @@ class Answers:
 
     def pytest_sessionfinish(self) -> None:
         """Write the file. Raises StoreError."""
-        told = Told(title=self._title, problems=tuple(self._problems), answers=tuple(self._answers.values()))
+        told = Told(
+            title=self._title,
+            criteria=self.criteria,
+            problems=tuple(self._problems),
+            answers=tuple(self._answers.values()),
+        )
         files.replace(self._file, msgspec.json.encode(told))
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from grader.contract.errors import GraderError
 from grader.contract.submission import Submission
-from grader.grading import criteria
+from grader.grading import asked, criteria
+from grader.grading.asked import Named
 from grader.grading.cases import Case, cases
 from grader.grading.model import Criterion
 from grader.grading.progress import Progress
@@ -28,6 +29,8 @@ class Door:
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
+        file = config.getoption("--grading-attempts")
+        self._asked = asked.read(file) if file else None
         self._criteria: dict[str, Criterion] = {}  # by node id
         self._items: dict[str, pytest.Function] = {}  # all criteria's, also those that -k leaves out
         self._first: dict[tuple[str, str], list[pytest.Function]] = {}  # by function and submission
@@ -37,6 +40,8 @@ class Door:
         """The settings that the command would have here, with the same options. Raises GraderError."""
         from grader.host.settings import make_config
 
+        if self._asked is not None:
+            return self._asked.config()
         given = self._config.getoption
         return make_config(
             cwd=self._config.invocation_params.dir,
@@ -51,7 +56,8 @@ class Door:
     @cached_property
     def trainings(self) -> Trainings:
         """The trainings of this pytest session."""
-        return Trainings(self.config, [Progress(self._config)])
+        names = [Named(self._asked.attempts)] if self._asked is not None else []
+        return Trainings(self.config, [*names, Progress(self._config)])
 
     @cached_property
     def submissions(self) -> Sequence[Submission]:
@@ -91,6 +97,10 @@ class Door:
             self._first.setdefault(place, []).append(item)
             after[criteria.function_of(item)] = criterion.after
         criteria.check_order(marked, after)
+
+    def criteria(self) -> tuple[Criterion, ...]:
+        """All criteria, in the order of the rubric."""
+        return tuple({each.name: each for each in self._criteria.values()}.values())
 
     def criterion(self, item: pytest.Item) -> Criterion | None:
         """The criterion that an item is a case of."""
