@@ -12,8 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from grader.contract.text import plain
-
 _PLACES = pytest.StashKey[tuple[Path, ...]]()
 OPTION = "--submissions"
 
@@ -25,7 +23,7 @@ def check(config: pytest.Config) -> None:
     if named and OPTION in config.invocation_params.args and config.inipath is None:
         raise pytest.UsageError(
             f"pytest looks for settings in what follows {OPTION} and a blank: write {OPTION}="
-            f"{plain(given.submissions[0])}, or put a pyproject.toml beside the rubric"
+            f"{_shown(given.submissions[0])}, or put a pyproject.toml beside the rubric"
         )
     here = config.invocation_params.dir
     asked = [here / str(argument).partition("::")[0] for argument in given.file_or_dir]
@@ -35,8 +33,8 @@ def check(config: pytest.Config) -> None:
         for folder in folders:
             if _within(path, folder):
                 raise pytest.UsageError(
-                    f"{plain(str(path))} lies among submissions, which pytest neither imports nor obeys: "
-                    f"keep the rubric and pytest's settings outside of {plain(str(folder))}"
+                    f"{_shown(path)} lies among submissions, which pytest neither imports nor obeys: "
+                    f"keep the rubric and pytest's settings outside of {_shown(folder)}"
                 )
     _check_names([path.parent if path.suffix == ".py" else path for path in asked] or [here], named)
 
@@ -59,17 +57,29 @@ def _named(config: pytest.Config, given: list[str]) -> tuple[Path, ...]:
 
 
 def _configured(config: pytest.Config) -> tuple[Path, ...]:
-    """The configuration's folders; where it is broken, the session that needs it says so."""
+    """The configuration's folders; where it is broken, the session that needs it says so.
+
+    Every pytest that finds this plugin comes here: a folder that is not ours costs a look at one file.
+    """
+    here = config.invocation_params.dir
+    if not any(_mentions_us(folder / "pyproject.toml") for folder in (here, *here.parents)):
+        return (here / "submissions",)
     from grader.contract.errors import GraderError
     from grader.host.pyproject import read_pyproject
 
-    here = config.invocation_params.dir
     try:
         found = read_pyproject(here)
     except GraderError:
         return (here / "submissions",)
     paths = found.given.get("paths")
     return tuple(found.root / path for path in paths.value) if paths else (found.root / "submissions",)
+
+
+def _mentions_us(file: Path) -> bool:
+    try:
+        return b"tool.grader" in file.read_bytes()
+    except OSError:
+        return False
 
 
 def _within(path: Path, place: Path) -> bool:
@@ -80,12 +90,20 @@ def _within(path: Path, place: Path) -> bool:
 
 def _check_names(folders: list[Path], named: tuple[Path, ...]) -> None:
     """The name of a submission beside the rubric, where pytest lets imports look, must be no library's."""
+    if not named:
+        return
     from grader.host.modules import is_elsewhere
 
     for path in named:
         beside = path.suffix == ".py" and path.parent.resolve() in {folder.resolve() for folder in folders}
         if beside and (path.stem == "conftest" or is_elsewhere(path.stem, path.parent)):
             raise pytest.UsageError(
-                f"{plain(str(path))} stands beside the rubric and bears the name of a module that it may "
+                f"{_shown(path)} stands beside the rubric and bears the name of a module that it may "
                 "import: keep submissions in a folder of their own"
             )
+
+
+def _shown(path: Path | str) -> str:
+    from grader.contract.text import plain
+
+    return plain(str(path))
