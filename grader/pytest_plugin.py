@@ -125,7 +125,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Tell what each submission earned."""
     outcomes = ("passed", "failed", "skipped", "error")
     reports = [report for outcome in outcomes for report in terminalreporter.getreports(outcome)]
-    judged = [report for report in reports if any(name == "points" for name, _ in report.user_properties)]
+    judged = [report for report in reports if "points" in dict(getattr(report, "user_properties", ()))]
     if judged:
         from grader.grading.judge import summary
 

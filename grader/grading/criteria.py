@@ -51,7 +51,9 @@ def mark_of(item: pytest.Item) -> pytest.Mark | None:
 def tasks_of(mark: pytest.Mark | None) -> tuple[str, ...]:
     """Return the tasks that a criterion is for; empty is all."""
     asked = mark.kwargs.get("task", ()) if mark else ()
-    return (asked,) if isinstance(asked, str) else tuple(asked)
+    if isinstance(asked, str):
+        return (asked,)
+    return tuple(asked) if _is_names(asked) else ()  # what is wrong with it is told with the rest
 
 
 def criterion_of(item: pytest.Function, case: Case | None, *, several_tasks: bool) -> Criterion:

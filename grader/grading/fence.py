@@ -28,7 +28,7 @@ def check(config: pytest.Config) -> None:
     here = config.invocation_params.dir
     asked = [here / str(argument).partition("::")[0] for argument in given.file_or_dir]
     began = [path for path in (config.inipath, config.rootpath) if path is not None]
-    folders = [path for path in named if path.is_dir()] or _places(config)
+    folders = [path for path in _places(config) if path.is_dir()]
     for path in (*asked, *began):
         for folder in folders:
             if _within(path, folder):
@@ -45,10 +45,10 @@ def inside(path: Path, config: pytest.Config) -> bool:
 
 
 def _places(config: pytest.Config) -> tuple[Path, ...]:
-    """The files and folders of submissions: those named, or else those that the command would take."""
+    """The files and folders of submissions: those named, and those that the command would take."""
     if _PLACES not in config.stash:
         named = _named(config, config.known_args_namespace.submissions)
-        config.stash[_PLACES] = named or _configured(config)
+        config.stash[_PLACES] = (*named, *_configured(config))
     return config.stash[_PLACES]
 
 
