@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ _OPTIONS = ("points", "hidden", "extra", "after", "task", "hint")
 _MOST = 1e6  # points; more is a slip of the keyboard
 _MESSAGE = 2000  # characters of a message to the student
 _DETAIL = 20_000  # characters of what staff get to read
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")  # of objects: another one in each run, for the same outcome
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,7 @@ def judged(call: pytest.CallInfo[None], credit: Credit | None, detail: str) -> J
     before and after the test itself, is the rubric's fault or the harness's.
     """
     error = call.excinfo.value if call.excinfo else None
+    detail = _ADDRESS.sub("", detail)
     if error is None:
         share = 1.0 if credit is None else credit.share
         outcome = Outcome.PASSED if share == 1 else Outcome.PARTIAL if share > 0 else Outcome.FAILED

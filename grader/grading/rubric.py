@@ -41,19 +41,20 @@ def digest(rubric: Path) -> str:
     return found.hexdigest()
 
 
-def marks(criteria: Sequence[Criterion], told: Iterable[Answer]) -> Mapping[str, tuple[Mark, ...]]:
+def marks(
+    criteria: Sequence[Criterion], told: Iterable[Answer], submissions: Iterable[str]
+) -> Mapping[str, tuple[Mark, ...]]:
     """Return the marks of each submission by its name, in the order of the criteria.
 
     Over several seeds of a case the mean of the shares counts. A criterion that has no answer for a
-    submission, though others have one, could not be judged.
+    submission could not be judged.
     """
     by: dict[tuple[str, str], list[Answer]] = {}
     for answer in told:
         by.setdefault((answer.submission, answer.criterion.name), []).append(answer)
-    names = dict.fromkeys(submission for submission, _ in by)
     return {
         name: tuple(_mark(criterion, by.get((name, criterion.name), ())) for criterion in criteria)
-        for name in names
+        for name in submissions
     }
 
 

@@ -89,6 +89,10 @@ class Trainings:
         self._wanted.add(case.key)
         return _judgeable(self._main()[case.key])
 
+    def records(self) -> list[Record]:
+        """Return the records of all cases that were wanted, as they ended. Raises GraderError."""
+        return list(self._main().values())
+
     def further(self, case: Case, **overrides: Any) -> Record:
         """Train the case's submission once more, with another `seed`, `budget` or `task`.
 
@@ -112,7 +116,8 @@ class Trainings:
         if asked in self._guessed or len(self._guessed) < _GUESSES:
             self._guessed.add(asked)
             well = {name for (name, _, _), record in self._main().items() if record.status is Status.OK}
-            names = well if names <= well else names  # the same for all: two processes ask for it once
+            if names <= well:
+                names = well  # the same for all of them, so that two processes ask for it once
         wanted = frozenset((name, task, seed) for name in names)
         return _judgeable(self._once(config, wanted)[case.submission.name, task, seed])
 
