@@ -37,11 +37,11 @@ def grader_collect(path: Path, config: Config) -> list[Submission] | None:
     return [msgspec.structs.replace(found, notes=(*found.notes, *notes))]
 
 
-def stage(path: Path, work: Path, limit: int) -> tuple[Path, tuple[str, ...]]:
+def stage(path: Path, work: Path, limit: int, label: str = "notebook") -> tuple[Path, tuple[str, ...]]:
     """Return a module made of a notebook, and what was left out of it.
 
-    It lies below `work`, with the modules beside the notebook that it imports and nothing else. Raises
-    grader.grading.notebook.Unreadable, and StoreError.
+    It lies below `work` in a folder of this label, with the modules beside the notebook that it imports
+    and nothing else. Raises grader.grading.notebook.Unreadable, and StoreError.
     """
     from grader.grading import notebook, staging
     from grader.host import source
@@ -53,5 +53,5 @@ def stage(path: Path, work: Path, limit: int) -> tuple[Path, tuple[str, ...]]:
         raise notebook.Unreadable(str(error)) from None
     name, text = f"{path.stem}.py", code.text.encode()
     sources = Sources(path.parent, name, package=False, limit=limit, given={name: text})
-    folder = staging.stage_files(work, "notebook", {**sources.data, name: text})
+    folder = staging.stage_files(work, label, {**sources.data, name: text})
     return folder / name, code.notes
