@@ -34,6 +34,10 @@ class _Place:
     def relative(self, path: Path) -> str:
         return path.relative_to(self.root).as_posix()
 
+    def names(self, path: Path) -> tuple[str, str]:
+        relative = self.relative(path)
+        return relative, f"{self.shown}{relative}"
+
     def tell(self, path: Path) -> str:
         return plain(f"{self.shown}{self.relative(path)}", 200)
 
@@ -93,7 +97,9 @@ class Finder:
                 yield replace(one, foreign=foreign.get(path.name, ()))
 
     def _folder(self, path: Path, attempt: int | None, place: _Place) -> Iterator[Upload]:
-        if is_skipped(path.name) and not self._knows(path.name):
+        if uploads.is_text_of_moodle(path.name):
+            self._leave_out(path, place, "text typed into Moodle is not read: ask for a file")
+        elif is_skipped(path.name) and not self._knows(path.name):
             self._leave_out(path, place, "a folder of this name is never looked into: rename it")
         elif self._is_students(path, place):
             yield from self._of_student(path, place, attempt)
@@ -228,7 +234,7 @@ class Finder:
             when=max(when, default=None),
             clock=clock if when else "",
             problem="its name has characters that do not print: rename it" if odd else "",
-            known_as=tuple(dict.fromkeys(place.relative(path) for path in (*paths, *within))),
+            known_as=tuple(dict.fromkeys(name for path in (*paths, *within) for name in place.names(path))),
         )
 
     def _when(self, path: Path, place: _Place) -> datetime | None:

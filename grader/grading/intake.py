@@ -129,7 +129,8 @@ def _student(uploads: Sequence[Upload], *, alone: bool) -> Student:
     """A student whom only the names tell; where others are called the same, by the way to the file."""
     first = uploads[0]
     file = first.label if alone or not first.known_as else stem(first.known_as[0])
-    return Student(key="", file=file, id=first.id, name=first.words[-1] if first.id else "")
+    name = first.words[-1] if first.id else ""
+    return Student(key="", file=plain(file, 200), id=first.id, name=plain(name, 200))
 
 
 # --- attempts ---

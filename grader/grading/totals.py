@@ -36,10 +36,11 @@ class Judged:
 
 def to_judge(intake: Intake, rules: Rules) -> tuple[Attempt, ...]:
     """Return the attempts that must be judged, by student and number: those that may count for somebody."""
+    course = _Course(intake)
     wanted = {
         (each.student, each.number): each
         for student in intake.students
-        for each in _that_may_count(_Case(student, intake, rules))
+        for each in _that_may_count(_Case(student, course, rules))
         if each.path
     }
     return tuple(wanted[key] for key in sorted(wanted))
@@ -56,9 +57,10 @@ def grades(
 
     Points are rounded to 1e-9, so that 0.1 + 0.2 makes 0.3; of equal totals the earlier attempt counts.
     """
+    course = _Course(intake)
     names = pseudonyms((each.key for each in intake.students), secret)
     return tuple(
-        _grade(_Case(student, intake, rules), criteria, judged, names[student.key])
+        _grade(_Case(student, course, rules), criteria, judged, names[student.key])
         for student in sorted(intake.students, key=lambda each: each.key)
     )
 
@@ -66,12 +68,28 @@ def grades(
 # --- which attempts ---
 
 
+class _Course:
+    """Everybody's attempts, and who is in which group."""
+
+    def __init__(self, intake: Intake) -> None:
+        self.attempts: dict[str, list[Attempt]] = {}
+        self.groups: dict[str, list[str]] = {}
+        for attempt in intake.attempts:
+            self.attempts.setdefault(attempt.student, []).append(attempt)
+        for student in intake.students:
+            self.groups.setdefault(_group(student), []).append(student.key)
+
+    def together(self, student: Student) -> list[str]:
+        """The keys of all for whom a hand-in of the student's counts."""
+        return self.groups[_group(student)] if _group(student) else [student.key]
+
+
 @dataclass(frozen=True)
 class _Case:
     """One student, with what is the student's to be judged by."""
 
     student: Student
-    intake: Intake
+    course: _Course
     rules: Rules
 
     @property
@@ -87,12 +105,15 @@ class _Case:
 
     def candidates(self) -> list[Attempt]:
         """The attempts of the student and of the whole group, in the order of time."""
-        group = self.student.group.strip().casefold()
-        keys = {each.key for each in self.intake.students if group and each.group.strip().casefold() == group}
-        found = [each for each in self.intake.attempts if each.student in keys | {self.student.key}]
-        if not group:
+        keys = self.course.together(self.student)
+        found = [each for key in keys for each in self.course.attempts.get(key, ())]
+        if len(keys) == 1:
             return sorted(found, key=lambda each: each.number)
         return sorted(found, key=lambda each: (_moment(each) or _EARLIEST, each.number, each.student))
+
+
+def _group(student: Student) -> str:
+    return student.group.strip().casefold()
 
 
 def _that_may_count(case: _Case) -> list[Attempt]:

@@ -83,7 +83,7 @@ def from_platform(paths: Iterable[Path]) -> Iterator[Upload]:
             found.setdefault((match["id"], match["name"]), []).append((match, path))
     for (number, name), files in sorted(found.items()):
         words = tuple(dict.fromkeys((name, name.replace("_", " "))))
-        late = any(match.groupdict().get("late") for match, _ in files)
+        late = {path for match, path in files if match.groupdict().get("late")}
         for attempt, pieces in _attempts(files):
             yield Upload(
                 shown=", ".join(piece.path.name for piece in pieces),
@@ -92,7 +92,7 @@ def from_platform(paths: Iterable[Path]) -> Iterator[Upload]:
                 apart=any(match["file"] for match, _ in files),
                 id=number,
                 attempt=attempt,
-                late=late,
+                late=any(piece.path in late for piece in pieces),
             )
 
 
