@@ -27,6 +27,7 @@ BUILTINS = (
     "grader.tasks.image_csv",  # [tool.grader.tasks.NAME] tables with family = "image-csv"
     # what is looked for in the paths
     "grader.host.collect",  # files, folders, installed distributions
+    "grader.grading.notebooks",  # notebooks, each as the module of its code cells
     # where trials run
     "grader.host.executors.local",
     # commands, in the order of a submission's life

@@ -34,7 +34,7 @@ ENTRIES = ("submission.py", "__init__.py")  # what makes a folder one submission
 def grader_collect(path: Path, config: Config) -> list[Submission] | None:
     """Return the submissions in a file or folder, or the installed one of that name."""
     if os.path.lexists(path):
-        return _without_helpers([_read(place, config) for place in _places(path)])
+        return submissions_at(path, config.root, config.limits.submission)
     known = installed() if len(path.parts) == 1 else {}
     limit = config.limits.submission
     return [_read_installed(known[path.name], limit)] if path.name in known else None
@@ -52,6 +52,29 @@ def collect(config: Config, manager: pluggy.PluginManager) -> list[Submission]:
     if not found:
         raise NothingCollected(_nothing(config))
     return _named(list(found.values()))
+
+
+def submissions_at(path: Path, root: Path, limit: int) -> list[Submission]:
+    """Return the submissions in a file or folder that exists, by their places; names may be alike.
+
+    They are shown relative to the root, and may take `limit` bytes each. Raises UsageError.
+    """
+    return _without_helpers([_read(place, root, limit) for place in _places(path)])
+
+
+def submission_of(file: Path, display: str, limit: int) -> Submission:
+    """Return the one submission that a Python file is, shown as something else: what it was made of."""
+    return _submission(Sources(file.parent, file.name, package=False, limit=limit), file, display)
+
+
+def is_skipped(name: str) -> bool:
+    """Whether a file or folder of this name is passed over in a folder."""
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in SKIPPED)
+
+
+def shown_at(path: Path, root: Path) -> str:
+    """Return how a submission's path is shown: relative to the root, where it lies below it."""
+    return _display(path, Path(os.path.abspath(path)), root)  # noqa: PTH100 - see _read
 
 
 def _collect_one(path: str, config: Config, manager: pluggy.PluginManager) -> Sequence[Submission]:
@@ -121,7 +144,7 @@ def _places_in(folder: Path) -> Iterator[_Place]:
         if entry is not None:
             yield _Place(current, entry, package=True)
             continue
-        for path in (current / name for name in names if not _is_skipped(name)):
+        for path in (current / name for name in names if not is_skipped(name)):
             if _is_folder(path):
                 waiting.append(path)
             elif path.suffix == ".py":
@@ -134,10 +157,6 @@ def _names_in(folder: Path) -> list[str]:
             return sorted(entry.name for entry in entries)
     except OSError as error:
         raise UsageError(f"{plain(str(folder))} cannot be read: {error.strerror}") from error
-
-
-def _is_skipped(name: str) -> bool:
-    return any(fnmatch.fnmatchcase(name, pattern) for pattern in SKIPPED)
 
 
 def _is_folder(path: Path) -> bool:
@@ -162,11 +181,11 @@ def _without_helpers(submissions: list[Submission]) -> list[Submission]:
 # --- reading ---
 
 
-def _read(place: _Place, config: Config) -> Submission:
+def _read(place: _Place, root: Path, limit: int) -> Submission:
     path = Path(os.path.abspath(place.path))  # noqa: PTH100 - resolve() would follow the link that was given
     folder = path if place.package else path.parent
-    sources = Sources(folder, place.entry, package=place.package, limit=config.limits.submission)
-    return _submission(sources, path, _display(place.path, path, config.root))
+    sources = Sources(folder, place.entry, package=place.package, limit=limit)
+    return _submission(sources, path, _display(place.path, path, root))
 
 
 def _read_installed(found: Installed, limit: int) -> Submission:

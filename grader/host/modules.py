@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.machinery
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -21,14 +21,24 @@ from grader.host.syntax import Import, Module, Unparsable, parse
 class Sources:
     """The files of one submission, each read and parsed once, and what is wrong with them.
 
-    `limit` is how many bytes they may take together, and `size` how many they do.
+    `limit` is how many bytes they may take together, and `size` how many they do. `given` are files beside
+    the folder's own, or in their place, by relative name.
     """
 
-    def __init__(self, folder: Path, entry: str, *, package: bool, limit: int, siblings: bool = True) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        entry: str,
+        *,
+        package: bool,
+        limit: int,
+        siblings: bool = True,
+        given: Mapping[str, bytes] | None = None,
+    ) -> None:
         self.folder, self.entry, self.package, self.siblings = folder, entry, package, siblings
-        self.limit, self.size = limit, 0
+        self.data = dict(given or {})
+        self.limit, self.size = limit, sum(map(len, self.data.values()))
         self.problems: list[tuple[str, int | None, str]] = []  # file ('' for the folder), line, message
-        self.data: dict[str, bytes] = {}
         self._modules: dict[str, Module | None] = {}
         self._broken: dict[str, tuple[int | None, str]] = {}
         if package:

@@ -17,14 +17,19 @@ def host_secret() -> bytes:
     """
     path = state_folder() / "secret"
     try:
-        if not path.exists():
-            _make_secret(path)
-        return path.read_bytes()
+        return kept_secret(path)
     except OSError as error:
         raise GraderError(
             f"cannot keep this host's secret in {path}: {error.strerror}; "
             "set GRADER_STATE to a folder of yours"
         ) from None
+
+
+def kept_secret(path: Path) -> bytes:
+    """Return 32 random bytes that a file keeps, made where it is not there, mode 0600. Raises OSError."""
+    if not path.exists():
+        _make_secret(path)
+    return path.read_bytes()
 
 
 def state_folder() -> Path:

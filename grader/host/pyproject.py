@@ -34,6 +34,7 @@ class Pyproject:
     given: Mapping[str, Given] = field(default_factory=dict)  # by the field of Config
     limits: Limits = Limits()
     task_tables: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    grading: Mapping[str, Given] = field(default_factory=dict)  # by the field of grader.grading.rules.Rules
 
 
 def read_pyproject(cwd: Path) -> Pyproject:
@@ -81,18 +82,19 @@ def _checked(table: object, file: Path) -> Pyproject:
     from grader.host.table import check
 
     read = check(table, plain(str(file)))
-    limits, tables = read.pop("limits", {}), read.pop("tasks", {})
+    limits, tables, grading = (read.pop(key, {}) for key in ("limits", "tasks", "grading"))
     return Pyproject(
         root=file.parent,
         given=dict(_given(read, file)),
         limits=Limits(**limits),
+        grading=dict(_given(grading, file, "grading.")),
         task_tables={name: _with_absolute_paths(each, file.parent) for name, each in tables.items()},
     )
 
 
-def _given(read: Mapping[str, object], file: Path) -> Iterator[tuple[str, Given]]:
+def _given(read: Mapping[str, object], file: Path, prefix: str = "") -> Iterator[tuple[str, Given]]:
     for key, value in read.items():
-        source = f"{plain(str(file))}: [tool.grader] {key}"
+        source = f"{plain(str(file))}: [tool.grader] {prefix}{key}"
         yield _AS_IN_CONFIG.get(key, key), Given(value, source, file.parent)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
@@ -26,6 +27,8 @@ _SECONDS = _Key(_Seconds, "a number of seconds above zero")
 _BYTES = _Key(_Count, 'a number of bytes above zero, or a text like "512 MiB"')
 _SWITCH = _Key(bool, "true or false")
 _FOLDER = _Key(str, "the path of a folder")
+_FILE = _Key(str, "the path of a file")
+_MOMENT = _Key(str, 'a date or a time, like 2026-03-01 or "2026-03-01 23:59"')
 
 _LIMITS = {
     "load": _SECONDS,
@@ -39,6 +42,15 @@ _LIMITS = {
     "scratch": _BYTES,
     "submission": _BYTES,
     "parameters": _Key(_Count, "a whole number above zero"),
+}
+_GRADING = {
+    "roster": _FILE,
+    "metadata": _FILE,
+    "due": _MOMENT,
+    "late": _Key(str, 'a text like "10% per day, at most 50%"'),
+    "attempts": _Key(str, 'a text: "latest", "first" or "best"'),
+    "timezone": _Key(str, 'a text like "UTC" or "Europe/Berlin"'),
+    "handout": _Key(list[str], 'a list of paths, like ["handout"]'),
 }
 _TABLE = {
     "submissions": _Key(list[str], 'a list of paths, like ["submissions"]'),
@@ -58,6 +70,7 @@ _TABLE = {
     "libraries": _Key(list[str], 'a list of folders, like ["../mylib"]'),
     "plugins": _Key(list[str], 'a list of modules, like ["my_plugin"]'),
     "limits": _Key(dict[str, Any], "a table, like {load = 60}"),
+    "grading": _Key(dict[str, Any], "a table, [tool.grader.grading]"),
     "tasks": _Key(dict[str, Any], "a table, [tool.grader.tasks.NAME]"),
 }
 
@@ -70,6 +83,8 @@ def check(table: object, file: str) -> dict[str, Any]:
     read = _read(table, _TABLE, "", wrong)
     if "limits" in read:
         read["limits"] = _read(read["limits"], _LIMITS, "limits.", wrong)
+    if "grading" in read:
+        read["grading"] = _read(read["grading"], _GRADING, "grading.", wrong)
     if "tasks" in read:
         each_a_table = dict.fromkeys(read["tasks"], _TABLE["tasks"])
         read["tasks"] = _read(read["tasks"], each_a_table, "tasks.", wrong)
@@ -89,11 +104,16 @@ def _read(table: dict[str, Any], keys: dict[str, _Key], prefix: str, wrong: list
             continue
         key = keys[name]
         try:
-            read[name] = msgspec.convert(_in_bytes(value) if key is _BYTES else value, key.kind)
+            read[name] = msgspec.convert(_as_written(value, key), key.kind)
         except (ValueError, msgspec.ValidationError):
             wrong.append(f"{shown} must be {key.wanted}, not {plain(repr(value), 60)}")
     return read
 
 
-def _in_bytes(value: object) -> object:
-    return parse_size(value) if isinstance(value, str) else value
+def _as_written(value: object, key: _Key) -> object:
+    """TOML has times of its own, and people write sizes as text."""
+    if key is _BYTES and isinstance(value, str):
+        return parse_size(value)
+    if key is _MOMENT and isinstance(value, date | datetime):
+        return value.isoformat()
+    return value
