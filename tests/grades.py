@@ -65,8 +65,9 @@ def tried(student: str, marks: Sequence[Mark], *, number: int = 1, **changes: An
 def grade(student: str, *attempts: Tried, **changes: Any) -> Grade:
     """Of the last attempt; `changes` are fields of Grade."""
     base = Grade(
-        student=Student(key=student, file=f"{student}_44.py", id=f"1000{len(student)}", name=student.title(),
-                        email=f"{student}@uni.example", sis_id=f"S-{student}", login=f"{student}.l"),
+        student=Student(key=student, file=f"{student}_44.py", id=str(4000 + ord(student[0])),
+                        name=student.title(), email=f"{student}@uni.example", sis_id=f"S-{student}",
+                        login=f"{student}.l"),
         pseudonym=f"brisk-{len(student)}{student[0]}-otter"[:40],
         status=Status.GRADED if attempts else Status.MISSING,
         tried=attempts,

@@ -69,7 +69,8 @@ def said(text: str, limit: int = TEXT) -> str:
 def printed(text: str, limit: int) -> str:
     """The last lines of several, at most `limit` characters, fit for a student."""
     if len(text) >= _CUT or len(text) > 2 * limit:  # a worker cut it, or it is cut here before it is read
-        text = text[-2 * limit :].partition("\n")[2]  # from a whole line on: half a path is not known as one
+        text = text[-2 * limit :]  # and from a whole line, or word, on: half a path is not known as one
+        text = text.partition("\n")[2] or text.partition(" ")[2]
     text = scrub(text).strip("\n")
     if len(text) > limit:
         text = "…\n" + (text[-limit:].partition("\n")[2] or text[-limit:])
