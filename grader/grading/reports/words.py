@@ -86,7 +86,7 @@ def _cut(found: re.Match[str]) -> str:
 
 
 def _last(path: str) -> str:
-    inside = _LIBRARY.sub("", path)
-    if inside != path:
-        return inside
+    inside = _LIBRARY.match(path)
+    if inside is not None:
+        return path[inside.end() :]
     return re.split(r"[\\/]", path.rstrip("\\/"))[-1]
