@@ -35,10 +35,20 @@ def regenerate(
     """
     files, problems = read or Store(directory).read_files()
     archive = Archive(files, PreparedSamples(manager, tables or {}))
+    found, written = ranked_and_written(archive, directory, manager)
+    return found, problems, written
 
+
+def ranked_and_written(
+    archive: Archive, directory: Path, manager: pluggy.PluginManager
+) -> tuple[Standings, list[Path]]:
+    """Rank the records of an archive, and have every plugin write its form into the directory.
+
+    Returns the standings and the files that were written. Raises StoreError likewise.
+    """
     found = ranked(archive, manager)
     written = manager.hook.grader_write_leaderboard(standings=found, archive=archive, directory=directory)
-    return found, problems, sorted(path for paths in written for path in paths)
+    return found, sorted(path for paths in written for path in paths)
 
 
 def ranked(archive: Archive, manager: pluggy.PluginManager) -> Standings:
