@@ -159,6 +159,16 @@ class Gradebook(msgspec.Struct, frozen=True, kw_only=True):
         return sum(each.points for each in self.criteria if not each.extra)
 
 
+class Alike(msgspec.Struct, frozen=True, kw_only=True):
+    """Two submissions that are much the same. For staff alone: it is a question, not a verdict."""
+
+    a: str  # the names that they were given by, in order
+    b: str
+    share: float  # 0 to 1, of the own code of the one that has more in common
+    same: bool  # equal after renaming identifiers and reformatting
+    detail: str  # one line: how much, and where
+
+
 @dataclass(frozen=True)
 class Graded:
     """A gradebook with the records that it rests on."""
