@@ -159,7 +159,7 @@ class Gradebook(msgspec.Struct, frozen=True, kw_only=True):
         return sum(each.points for each in self.criteria if not each.extra)
 
 
-class Alike(msgspec.Struct, frozen=True, kw_only=True):
+class Alike(msgspec.Struct, frozen=True):
     """Two submissions that are much the same. For staff alone: it is a question, not a verdict."""
 
     a: str  # the names that they were given by, in order
