@@ -159,14 +159,14 @@ class Gradebook(msgspec.Struct, frozen=True, kw_only=True):
         return sum(each.points for each in self.criteria if not each.extra)
 
 
-class Alike(msgspec.Struct, frozen=True):
-    """Two submissions that are much the same. For staff alone: it is a question, not a verdict."""
+class Alike(msgspec.Struct, frozen=True, kw_only=True):
+    """Two submissions that look alike: a question for staff, not a verdict."""
 
-    a: str  # the names that they were given by, in order
+    a: str  # the keys of the students
     b: str
-    share: float  # 0 to 1, of the own code of the one that has more in common
-    same: bool  # equal after renaming identifiers and reformatting
-    detail: str  # one line: how much, and where
+    share: float  # of the smaller one's code that both have, 0 to 1
+    same: bool  # equal after renaming and reformatting
+    detail: str  # where, for people
 
 
 @dataclass(frozen=True)
