@@ -23,7 +23,10 @@ def test_trains(record):
     hint="Compare optimisers and learning rates first: they matter more than the number of layers.",
 )
 def test_accuracy(record):
-    """It recognises digits that it has never seen: 70 % earn the first point, 95 % all of them."""
+    """It recognises digits that it has never seen.
+
+    The first line of a docstring is the criterion's title; `points.between` gives a share of the points.
+    """
     return points.between(record.metrics["accuracy"], ENOUGH, VERY_GOOD)
 
 
