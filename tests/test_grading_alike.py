@@ -157,6 +157,24 @@ class TestWhatComesIn:
         given = {name: in_two_files(tmp_path / name, prefix=name) for name in ("a", "b")}
         assert [each.same for each in alike(given, [])] == [True]
 
+    def test_a_folder_is_taken_for_its_files_but_not_through_a_link(self, tmp_path: Path) -> None:
+        for name in ("a", "b", "c"):
+            in_two_files(tmp_path / name)
+        (tmp_path / "c" / "out.py").symlink_to(tmp_path / "a" / "model.py")
+        told: list[str] = []
+        found = alike({name: [tmp_path / name] for name in ("a", "b", "c")}, [], tell=told.append)
+        assert pairs(found) == {("a", "b")}
+        (line,) = told
+        assert line.startswith("look-alikes: c: c holds a link that leads out of it, out.py")
+        assert not alike({name: [tmp_path / name] for name in ("a", "b")}, [tmp_path / "b"], least=0.0)
+
+    def test_a_handout_without_code_is_told(self, tmp_path: Path) -> None:
+        notes = tmp_path / "handout.pdf"
+        notes.write_bytes(b"%PDF")
+        told: list[str] = []
+        assert not alike({}, [notes], tell=told.append)
+        assert told == ["look-alikes: hand-out: handout.pdf holds no Python code, and was not compared"]
+
     def test_a_copy_inside_a_larger_file_and_in_two_files_is_found(self, tmp_path: Path) -> None:
         larger = "\n".join(f"def f{at}(n): return [n ** {at}, {{'k': n / {at}}}]" for at in range(1, 40))
         given = files(tmp_path, {"a.py": NET, "b.py": f"{larger}\n{NET}"})
@@ -202,7 +220,7 @@ class TestWhatComesIn:
         assert not witness.exists()
         assert len(told) == 3
         assert all(line.isprintable() for line in (*told, *(each.detail for each in found)))
-        assert any("huge.py takes" in line for line in told)
+        assert "look-alikes: huge: huge.py brings it to more than 64 KiB, and was not compared" in told
 
     def test_a_hundred_files_take_seconds(self, tmp_path: Path) -> None:
         sources = [path.read_text() for each in handed_in().values() for path in each if path.suffix == ".py"]

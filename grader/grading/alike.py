@@ -18,7 +18,7 @@ from grader.contract.errors import UsageError
 from grader.contract.text import plain
 from grader.grading.model import Alike
 from grader.grading.shape import shape
-from grader.host.source import Unreadable, read
+from grader.host.source import TooLarge, Unreadable, read, tree
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
 _RUN = 25  # characters of code, names and strings as one each, that must be alike: copydetect's own default
 _LEAST = 100  # such characters in common: two short networks are soon the same by chance
-_LARGEST = 256 << 10  # bytes of one submission; as much as discovery parses
+_LARGEST = (
+    64 << 10
+)  # bytes of one submission: 100 KB take a second to read, a pair of them that are alike 0.3 s
 
 
 def alike(
@@ -39,14 +41,14 @@ def alike(
 ) -> list[Alike]:
     """Return the pairs whose own code is alike by `least` (0 to 1) or the same but for names, sorted.
 
-    `submissions` are the files of each, one entry a student; only those that end in .py count. Runs of code
-    that the `handout` has as well are no one's own. `apart` are pairs to leave out, as members of a group,
-    in either order. `tell` gets a line about each file that cannot be read or is too large to be compared.
-    Raises UsageError without copydetect.
+    `submissions` are the files or folders of each, one entry a student; only what ends in .py counts. Runs of
+    code that the `handout` has as well are no one's own. `apart` are pairs to leave out, as members of a
+    group, in either order. `tell` gets a line about each path that cannot be read or is too large to be
+    compared, and about what of the hand-out holds no code. Raises UsageError without copydetect.
     """
     _check_installed()
     tell = tell or _unheard
-    common = _common([work for path in handout if (work := _read(path.name, [path], tell))])
+    common = {each for path in handout for each in _given(path, tell)}
     works = [
         _own(work, common) for name in sorted(submissions) if (work := _read(name, submissions[name], tell))
     ]
@@ -88,21 +90,38 @@ def _read(name: str, paths: Sequence[Path], tell: Callable[[str], object]) -> _W
     texts: list[str] = []
     files: list[tuple[int, str]] = []
     taken = lines = 0
-    for path in sorted(path for path in paths if path.suffix == ".py"):
+    for path in _modules(name, paths, tell):
         try:
             data = read(path, _LARGEST, taken)
+        except TooLarge:
+            _leave_out(name, path, f"brings it to more than {_LARGEST >> 10} KiB", tell)
         except Unreadable as error:
-            tell(f"{plain(name)}: {plain(path.name)} {error}; it was not looked at for look-alikes")
-            continue
-        taken += len(data)
-        texts.append(_decoded(data))
-        files.append((lines, path.name))
-        lines += texts[-1].count("\n")
+            _leave_out(name, path, str(error), tell)
+        else:
+            taken += len(data)
+            texts.append(_decoded(data))
+            files.append((lines, path.name))
+            lines += texts[-1].count("\n")
     shapes = tuple(sorted(shape(each) for each in texts if each.strip()))
     text = "".join(texts).lstrip("\n")  # as pygments does, which then counts from there
     lead = lines - text.count("\n")
     begins = tuple((line - lead, file) for line, file in files)
     return _Work(name, begins, text, shapes, _prints(text)) if shapes else None
+
+
+def _modules(name: str, paths: Sequence[Path], tell: Callable[[str], object]) -> list[Path]:
+    """The Python files among the paths and in the folders among them."""
+    found: list[Path] = []
+    for path in paths:
+        try:
+            found += list(tree(path)) if path.is_dir() else [path]  # all of it or nothing
+        except Unreadable as error:
+            _leave_out(name, path, str(error), tell)
+    return sorted(path for path in found if path.suffix == ".py")
+
+
+def _leave_out(name: str, path: Path, why: str, tell: Callable[[str], object]) -> None:
+    tell(f"look-alikes: {plain(name, 100)}: {plain(path.name, 100)} {plain(why, 200)}, and was not compared")
 
 
 def _decoded(data: bytes) -> str:
@@ -125,8 +144,13 @@ def _prints(text: str) -> Any:
 # --- what everybody has ---
 
 
-def _common(handout: Sequence[_Work]) -> set[int]:
-    return {each for work in handout for each in work.prints.hashes}
+def _given(path: Path, tell: Callable[[str], object]) -> set[int]:
+    """The runs of a file or folder of the hand-out."""
+    work = _read("hand-out", [path], tell)
+    if work is None:
+        _leave_out("hand-out", path, "holds no Python code", tell)
+        return set()
+    return {*work.prints.hashes}
 
 
 def _own(work: _Work, common: set[int]) -> _Work:
