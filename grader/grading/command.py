@@ -29,21 +29,33 @@ def grader_register_commands(cli: click.Group) -> None:
 @click.command()
 @click.argument("rubric")
 @click.argument("paths", nargs=-1)
-@click.option("--roster", help="CSV of who is graded: file, id, sis_id, login, email, name, section, group, extension.")
+@click.option(
+    "--roster", help="CSV of who is graded: file, id, sis_id, login, email, name, section, group, extension."
+)
 @click.option("--metadata", help="CSV of when what was handed in: file, submitted, attempt.")
 @click.option("--due", help="When it was due: '2026-10-01 23:59', in ISO 8601.")
 @click.option("--late", help="What lateness costs: '10% per day, at most 50%, grace 15 minutes'.")
 @click.option("--attempts", help="Which counts of several: latest, first or best.")
 @click.option("--out", help="Folder for the grades; grades/ unless told.")
-@click.option("--diff", is_flag=True, help="Show whose total would change, by how much and why; write no grades.")
-@click.option("--canvas", metavar="CSV", help="Canvas's gradebook, as downloaded: writes canvas.csv, filled in.")
-@click.option("--moodle", metavar="CSV", help="Moodle's grading worksheet or gradebook: writes moodle.csv, filled in.")
+@click.option(
+    "--diff", is_flag=True, help="Show whose total would change, by how much and why; write no grades."
+)
+@click.option(
+    "--canvas", metavar="CSV", help="Canvas's gradebook, as downloaded: writes canvas.csv, filled in."
+)
+@click.option(
+    "--moodle", metavar="CSV", help="Moodle's grading worksheet or gradebook: writes moodle.csv, filled in."
+)
 @click.option("--column", default="", help="The assignment's column there; the rubric's title unless told.")
 @click.option("--public", metavar="DIR", help="Write a leaderboard with pseudonyms, fit to be published.")
 @click.option("--alike", is_flag=True, help="Tell staff which submissions look alike (needs grader[alike]).")
-@click.option("--appeal", metavar="STUDENT", help="Pack all evidence on one student, from the grades as they stand.")
+@click.option(
+    "--appeal", metavar="STUDENT", help="Pack all evidence on one student, from the grades as they stand."
+)
 @session_options
-@click.option("-n", "slots", metavar="auto|N", help="Trainings at once: N, or auto for all that the machine has.")
+@click.option(
+    "-n", "slots", metavar="auto|N", help="Trainings at once: N, or auto for all that the machine has."
+)
 @click.option("--rerun", is_flag=True, help="Train again what is done already, and what failed.")
 @click.option("-v", "--verbose", count=True, help="Show tracebacks; twice, what submissions printed too.")
 @click.option("-q", "--quiet", is_flag=True, help="Show problems and the end only.")

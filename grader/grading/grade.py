@@ -1,4 +1,4 @@
-"""One grading: taken in, checked, trained, judged, and put together. It prints nothing and writes no grades."""
+"""One grading: taken in, checked, trained, judged, put together. It prints nothing and writes no grades."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from grader.grading.answers import Told
 from grader.grading.asked import Asked, HandedIn, Named
 from grader.grading.cases import cases
 from grader.grading.intake import Intake, take_in
-from grader.grading.model import Alike, Attempt, Graded, Gradebook, Mark
+from grader.grading.model import Alike, Attempt, Gradebook, Graded, Mark
 from grader.grading.pseudonyms import secret
 from grader.grading.rules import Rules, in_words, read_rules
 from grader.grading.totals import Judged, grades, to_judge
@@ -45,7 +45,7 @@ class Request:
 
 
 class Grading:
-    """One grading, step by step. Raises UsageError, a line for each thing that is wrong, in its first steps."""
+    """One grading, step by step. Its first steps raise UsageError, a line for each thing that is wrong."""
 
     def __init__(self, request: Request) -> None:
         from grader.host.pyproject import read_pyproject
@@ -62,7 +62,7 @@ class Grading:
         self._asked = Asked(cwd=str(home), said=said, attempts=())
         self.config: Config = self._asked.config()
         self.paths = request.paths or self._configured(found.given)
-        self.rules: Rules = read_rules(found.given.get("grading", {}), request.rules, Path.cwd())
+        self.rules: Rules = read_rules(found.grading, request.rules, Path.cwd())
         for path in self.paths:
             if self.rubric.is_relative_to(path):
                 raise UsageError(
@@ -116,7 +116,8 @@ class Grading:
         marks = rubrics.marks(told.criteria, told.answers, [each.name for each in self._submissions])
         by_path = {each.path: each for each in self._submissions}
         judged = {
-            (each.student, each.number): _judged(each, by_path.get(each.path), marks) for each in self.attempts
+            (each.student, each.number): _judged(each, by_path.get(each.path), marks)
+            for each in self.attempts
         }
         return self._graded(told, judged, records)
 

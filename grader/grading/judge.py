@@ -88,7 +88,8 @@ class Judge:
         self._judged[item.nodeid] = found
         case = case_of(item)
         assert case is not None  # as taken
-        maximum = 0.0 if criterion.extra else criterion.points
+        asked_for = not criterion.extra and found.outcome is not Outcome.EXCUSED
+        maximum = criterion.points if asked_for else 0.0
         told: list[tuple[str, object]] = [
             (POINTS, f"{found.share * criterion.points:g}"),
             ("maximum", f"{maximum:g}"),

@@ -12,12 +12,13 @@ from grader.contract.errors import UsageError
 from grader.contract.text import did_you_mean, plain
 from grader.grading import keeping
 from grader.grading.grade import BOOK, Grading, dated, encoded, former
-from grader.grading.model import Alike, Graded, Gradebook, Status
+from grader.grading.model import Alike, Gradebook, Graded, Status, Student
 from grader.grading.regrade import Change, changes
 
 if TYPE_CHECKING:
     import pluggy
 
+    from grader.contract.record import Record
     from grader.grading.answers import Told
     from grader.grading.reports.gradebooks import Filled
 
@@ -121,13 +122,54 @@ def appeal(grading: Grading, student: str) -> Path:
     book = former(grading.out)
     if book is None:
         raise UsageError(f"there are no grades in {plain(str(grading.out))} yet: grade first")
-    known = {name: each for each in book.grades for name in _names(each.student) if name}
+    known = {name: each for each in book.grades for name in _names(each.student)}
     if student.casefold() not in known:
         hint = did_you_mean(student, [each.student.key for each in book.grades])
         raise UsageError(f"there is no student {plain(student, 60)!r} in {BOOK}{hint}")
     records, _ = Store(grading.config.leaderboard).read()
-    found: dict[str, list[object]] = {}
+    found: dict[str, list[Record]] = {}
     for record in records:
         found.setdefault(record.submission.name, []).append(record)
-    graded = Graded(book, found)  # type: ignore[arg-type]
-    return pack_appeal(graded, known[student.casefold()], grading.out, grading.config.leaderboard, grading.rubric)
+    graded = Graded(book, found)
+    return pack_appeal(
+        graded, known[student.casefold()], grading.out, grading.config.leaderboard, grading.rubric
+    )
+
+
+def _write(
+    grading: Grading, graded: Graded, before: Gradebook | None, filled: dict[str, Filled], pairs: list[Alike]
+) -> bool:
+    """Write everything beside, and put it in place together. False where it all stands there already.
+
+    The former grades go to history/ where they were other ones.
+    """
+    from grader.grading.reports.write import write_all
+
+    with keeping.staged(grading.out) as place:
+        (place / BOOK).write_bytes(encoded(graded.book))
+        write_all(graded, place, pairs)
+        for name, file in filled.items():
+            (place / name).write_bytes(file.data)
+        if keeping.same(grading.out, place):
+            return False
+        name = f"{before.graded[:19].replace(':', '-')}-{before.rubric_digest[:8]}" if before else ""
+        keeping.put_in_place(grading.out, place, name if before != graded.book else "")
+    return True
+
+
+def _filled(graded: Graded, wanted: Wanted) -> dict[str, Filled]:
+    """The platforms' files, filled in, by name. Raises UsageError for one of another course."""
+    from grader.grading.reports.canvas import fill_canvas
+    from grader.grading.reports.moodle import fill_moodle
+
+    found = {}
+    if wanted.canvas is not None:
+        found["canvas.csv"] = fill_canvas(wanted.canvas, wanted.column or graded.book.assignment, graded)
+    if wanted.moodle is not None:
+        found["moodle.csv"] = fill_moodle(wanted.moodle, graded, wanted.column)
+    return found
+
+
+def _names(student: Student) -> set[str]:
+    told = (student.key, student.id, student.sis_id, student.login, student.email, student.name)
+    return {name.casefold() for name in told if name}

@@ -112,14 +112,14 @@ class Trainings:
             budget=self.config.budget if budget is None else Budget.parse(str(budget)),
         )
         asked = task, seed, str(config.budget)
-        names = {case.submission.name}
+        name = case.submission.name
+        wanted = frozenset({(name, task, seed)})
         if asked in self._guessed or len(self._guessed) < _GUESSES:
             self._guessed.add(asked)
-            well = {name for (name, _, _), record in self._main().items() if record.status is Status.OK}
-            if names <= well:
-                names = well  # the same for all of them, so that two processes ask for it once
-        wanted = frozenset((name, task, seed) for name in names)
-        return _judgeable(self._once(config, wanted)[case.submission.name, task, seed])
+            well = {who for (who, _, _), record in self._main().items() if record.status is Status.OK}
+            if name in well:  # the same for each of them, so that two processes ask for it once
+                wanted = frozenset((who, task, seed) for who in well)
+        return _judgeable(self._once(config, wanted)[name, task, seed])
 
     def baseline(self, case: Case, path: str) -> Record:
         """Return the record of a reference submission under the case's own task, budget and seed."""
