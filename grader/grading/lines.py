@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from grader.contract.text import count, one_line, plain
 from grader.grading.keeping import HISTORY
 from grader.grading.model import Criterion, Grade, Gradebook, Outcome, Status
+from grader.grading.reports.words import figure
 
 if TYPE_CHECKING:
     from grader.grading.answers import Told
@@ -23,10 +24,8 @@ _PROBLEMS = 20
 def before(grading: Grading, told: Told) -> Iterator[str]:
     """Yield what is about to happen: how many are graded by what, and what needs a look at once."""
     students, attempts = len(grading.intake.students), len(grading.attempts)
-    missing = students - len({attempt.student for attempt in grading.intake.attempts})
     yield f"{one_line(told.title or grading.rubric.name)}: {_worth(told.criteria)}"
-    handed = f"{count(attempts, 'submission')} of {count(students, 'student')}"
-    yield handed + (f"; {missing} handed in nothing" if missing else "")
+    yield f"{count(attempts, 'submission')} to judge; {count(students, 'student')}"
     problems = grading.intake.problems
     yield from (f"warning: {one_line(problem)}" for problem in problems[:_PROBLEMS])
     if len(problems) > _PROBLEMS:
@@ -62,11 +61,11 @@ def table(book: Gradebook, width: int) -> str:
     rows = [
         [
             plain(grade.student.shown, 30),
-            f"{grade.total:g}",
-            f"{grade.maximum:g}",
+            figure(grade.total),
+            figure(grade.maximum),
             f"{grade.percent:.1f}",
             "" if grade.status is Status.GRADED else str(grade.status),
-            one_line(grade.reason, max(20, width - 70)),
+            one_line(_why(grade), max(20, width - 70)),
         ]
         for grade in shown
     ]
@@ -76,6 +75,11 @@ def table(book: Gradebook, width: int) -> str:
     more = len(book.grades) - len(shown)
     text = "\n".join(line.rstrip()[:width] for line in made.splitlines())
     return f"{text}\n… and {more} more, in grades.csv" if more else text
+
+
+def _why(grade: Grade) -> str:
+    by = f"handed in by {grade.by}" if grade.by else ""
+    return "; ".join(part for part in (by, grade.reason) if part)
 
 
 def _worth(criteria: Sequence[Criterion]) -> str:
