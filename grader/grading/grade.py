@@ -100,15 +100,20 @@ class Grading:
         """Look whether the rubric can be run, before anything is trained for it. Raises UsageError."""
         return rubrics.check(self.rubric, self.asked)
 
+    def missing(self, *, rerun: bool = False) -> int:
+        """Return how many trainings there are to do. Raises GraderError."""
+        return self._trainings((), rerun=rerun).missing() if self.asked.attempts else 0
+
     def train(self, plugins: Sequence[object] = (), *, rerun: bool = False) -> list[Record]:
         """Train what is not trained yet. `plugins` listen. Raises GraderError and KeyboardInterrupt."""
-        if not self.asked.attempts:
-            return []
+        return self._trainings(plugins, rerun=rerun).records() if self.asked.attempts else []
+
+    def _trainings(self, plugins: Sequence[object], *, rerun: bool) -> Trainings:
         config = msgspec.structs.replace(self.asked, said={**self.asked.said, "rerun": rerun}).config()
         trainings = Trainings(config, [Named(self.asked.attempts), *plugins])
         self._submissions = trainings.submissions()
         trainings.want(cases(self._submissions, config.tasks, config.seeds))
-        return trainings.records()
+        return trainings
 
     def judge(self, records: Sequence[Record]) -> Graded:
         """Run the rubric on these trainings, and put everything together. Raises UsageError."""
@@ -193,8 +198,8 @@ def dated(graded: Graded, before: Gradebook | None) -> Graded:
 
 
 def encoded(book: Gradebook) -> bytes:
-    """The bytes of grades.json: the same for the same grades."""
-    return msgspec.json.format(msgspec.json.encode(book, order="deterministic"), indent=2) + b"\n"
+    """The bytes of grades.json: the same for the same grades. What is read from them is in the same order."""
+    return msgspec.json.format(msgspec.json.encode(book), indent=2) + b"\n"
 
 
 def _name(attempt: Attempt) -> str:
