@@ -99,7 +99,7 @@ def _changes(result: Result) -> Iterator[str]:
     if not result.changes:
         yield f"no grade differs from those of {result.before.graded}"
         return
-    would = "changes" if result.written else "would change"
+    would = "changed" if result.written else "would change"
     yield f"{count(len(result.changes), 'grade')} {would} since {result.before.graded}:"
     yield from (f"  {_change(change)}" for change in result.changes)
 
