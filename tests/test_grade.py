@@ -310,6 +310,17 @@ def test_a_changed_rubric_is_shown_first_and_then_takes_the_place_of_the_former(
     assert len(started()) == len(set(started())) == 6
 
 
+def test_a_file_that_was_changed_or_broken_is_told_as_such(course: Path) -> None:
+    Path("submissions/emil.py").write_text("def build_model(task:\n")
+    assert changed(grade("--diff", "-q"))["emil"].endswith("(+0): attempt 1 is not the same any more")
+    Path("submissions/emil.py").unlink()
+    Path("submissions/emil.ipynb").write_text("no notebook")
+    replace("roster.csv", "emil.py", "emil.ipynb")
+    assert changed(grade("--diff", "-q"))["emil"].endswith(
+        "(-5): was grader_error, is invalid; attempt 1 is not the same any more"
+    )
+
+
 def test_an_extension_and_another_late_rule_change_those_who_are_late(course: Path) -> None:
     done = grade("--late", "20% per day", "--diff", "-q")
     assert {key: line.rpartition(": ")[2] for key, line in changed(done).items()} == {
@@ -496,6 +507,11 @@ WRONG = {
     "a path without anything": (("rubric.py", "empty"), "no submission in {root}/empty", 5),
     "a broken zip": (("rubric.py", "broken.zip"), "{root}/broken.zip is no zip that can be read", 4),
     "the rubric among submissions": (("rubric.py", "."), "lies among the submissions in {root}", 4),
+    "grades among submissions": (
+        ("rubric.py", "--out", "submissions/grades"),
+        "submissions/grades lies among the submissions",
+        4,
+    ),
     "no roster": (("rubric.py", "--roster", "nope.csv"), "roster: there is no file {root}/nope.csv", 4),
     "a folder for a roster": (("rubric.py", "--roster", "empty"), "roster: {root}/empty is a folder", 4),
     "an empty roster": (("rubric.py", "--roster", "empty.csv"), "no column tells the students", 4),

@@ -103,6 +103,8 @@ def grade(
         outcome.rehearse(grading, told, wanted)
         verbosity = -1 if quiet or told is None else verbose
         records = _train(grading, verbosity, rerun=wishes["rerun"])
+        if not quiet:
+            say(f"judging by {plain(grading.rubric.name)} …")  # which may train further, unseen
         result = outcome.finished(grading, grading.judge(records), wanted, ctx.obj, write=not diff)
     for line in lines.after(result, terminal_width(), quiet=quiet):
         say(line)

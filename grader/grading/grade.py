@@ -64,11 +64,12 @@ class Grading:
         self.paths = request.paths or self._configured(found.given)
         self.rules: Rules = read_rules(found.grading, request.rules, Path.cwd())
         for path in self.paths:
-            if self.rubric.is_relative_to(path):
-                raise UsageError(
-                    f"{plain(str(self.rubric))} lies among the submissions in {plain(str(path))}: keep the "
-                    "rubric in a folder of its own"
-                )
+            for mine, what in ((self.rubric, "rubric"), (self.out, "grades")):
+                if mine.is_relative_to(path):
+                    raise UsageError(
+                        f"{plain(str(mine))} lies among the submissions in {plain(str(path))}: keep the "
+                        f"{what} in a folder of its own"
+                    )
 
     def _configured(self, given: Mapping[str, Any]) -> tuple[Path, ...]:
         paths = given["paths"].value if "paths" in given else ["submissions"]

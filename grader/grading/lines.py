@@ -69,10 +69,12 @@ def table(book: Gradebook, width: int) -> str:
             figure(grade.maximum),
             f"{grade.percent:.1f}",
             "" if grade.status is Status.GRADED else str(grade.status),
-            one_line(_why(grade), max(20, width - 70)),
         ]
         for grade in shown
     ]
+    taken = sum(max(map(len, cells)) + 2 for cells in zip(*rows, strict=True)) if rows else 0
+    for row, grade in zip(rows, shown, strict=True):
+        row.append(one_line(_why(grade), max(10, width - taken)))
     heads = ["student", "total", "of", "%", "", ""]
     aligned = ("left", "decimal", "right", "decimal", "left", "left")
     made = tabulate(rows, heads, colalign=aligned, disable_numparse=True)
