@@ -24,6 +24,7 @@ from grader.grading.rules import Rules
 from grader.grading.times import parse_zone
 from grader.host.cli import make_cli
 from grader.host.collect import submissions_at
+from grader.host.syntax import Module, parse
 from grader.plugins import harness_manager
 
 GOOD = '''\
@@ -160,10 +161,11 @@ class TestFolders:
         course.write({f"s/{name}": GOOD for name in names} | {"s/_private/x.py": GOOD, "s/ok.py": GOOD})
         os.mkfifo(course.folder / "s/pipe.py")
         (course.folder / "s/out.py").symlink_to("/etc/passwd")
+        (course.folder / "s/round").symlink_to(course.folder / "s")
         intake = course.take("s")
         assert [each.student for each in intake.attempts] == ["ok"]
         assert sorted(line.partition(":")[0] for line in intake.problems) == sorted(
-            f"s/{name}" for name in [*names, "_private", "pipe.py", "out.py"]
+            f"s/{name}" for name in [*names, "_private", "pipe.py", "out.py", "round"]
         )
 
     def test_a_folder_of_two_is_a_problem_of_its_student(self, course: Course) -> None:
@@ -211,6 +213,19 @@ class TestFolders:
         assert beside(bob) == ["bob.py", "shared.py"]
         assert bob.notes[-1] == "imports ada.py, which was not handed in with it"
 
+    @pytest.mark.parametrize("roster", [False, True])
+    def test_folders_without_end_are_no_trouble(self, course: Course, roster: bool) -> None:
+        course.write({"s/ada.py": GOOD})
+        for depth in range(600):  # makedirs itself gives up at fewer
+            (course.folder / "s" / ("a/" * (depth + 1))).mkdir()
+        if roster:
+            course.enrol("login\nada\n")
+        intake = course.take("s")
+        ada = intake.attempts[-1]
+        assert (ada.student, ada.problem) == ("ada", "")
+        assert all(line.startswith("s/a") for line in intake.problems)
+        assert len(intake.problems) == 1
+
     def test_all_that_cannot_be_read_is_told_at_once(self, course: Course) -> None:
         course.write({"x.txt": "", "bad.zip": "no zip"})
         course.enrol("login\n\n")
@@ -245,6 +260,11 @@ class TestAttempts:
         )
         assert (second.source, second.submitted) == ("s/ada.py", "2033-05-18T05:33:20+02:00")
         assert second.notes == ("time of submission by the date of the file",)
+
+    def test_an_hour_that_the_clocks_show_twice_is_the_earlier_one(self, course: Course) -> None:
+        course.write({"hw.zip": zipped({"ada.py": GOOD}, (2026, 10, 25, 2, 30, 0))})
+        (ada,) = course.take("hw.zip", timezone=parse_zone("Europe/Berlin")).attempts
+        assert ada.submitted == "2026-10-25T02:30:00+02:00"
 
     def test_a_metadata_file_knows_better(self, course: Course) -> None:
         course.write({
@@ -341,6 +361,11 @@ class TestPlatforms:
         course.write({f"s/{name}": content for name, content in files.items()})
         course.write({"hw.zip": zipped(files)})
         assert course.told("s") == course.told("hw.zip") == {"ada": ["x.py"], "bob": ["y.py"]}
+
+    def test_what_is_trained_of_a_zip_is_named_after_its_student(self, course: Course) -> None:
+        course.write({"s/ada.zip": zipped({"submission.py": GOOD, "more.py": ""})})
+        (ada,) = course.take("s").attempts
+        assert [each.name for each in submissions_at(Path(ada.path), course.work, 1 << 20)] == ["ada"]
 
     def test_a_zip_of_files_is_a_folder_of_them(self, course: Course) -> None:
         course.write(
@@ -518,9 +543,17 @@ class TestNotebooks:
     def test_what_is_wrong_python_stays_for_its_author_to_see(self) -> None:
         assert "def broken(:" in convert(notebook("def broken(:\n    pass\n!ls\n").encode()).text
 
-    def test_thousands_of_magics_take_no_time(self) -> None:
+    def test_thousands_of_magics_take_no_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        parses: list[bytes] = []
+
+        def counted(text: bytes) -> Module:
+            parses.append(text)
+            return parse(text)
+
+        monkeypatch.setattr("grader.grading.notebook.parse", counted)
         code = convert(notebook("!x\n" * 20_000).encode())
         assert code.notes == ("20000 magics left out of cell 1",)
+        assert len(parses) <= 100
 
     @pytest.mark.parametrize(
         ("data", "said"),

@@ -201,6 +201,14 @@ class TestAttempts:
         grade = alone(done, late_rules())
         assert (grade.total, grade.reason) == (60, "attempt 2 came after the closing")
 
+    def test_where_all_is_closed_one_that_trains_still_goes_before_a_broken_one(self) -> None:
+        done: dict[Attempt, Judged | None] = {
+            attempt("ada", 1, "28T12:00"): judged(60), broken("ada", 2, "29T12:00"): None,
+        }  # fmt: skip
+        grade = alone(done, late_rules())
+        assert (grade.status, grade.total) == (Status.GRADED, 0)
+        assert grade.reason.endswith("18 days late, closed after 7 days: no points")
+
     def test_only_what_may_count_is_trained(self) -> None:
         intake = Intake(
             (student("ada"), student("bob")), (broken("ada", 1), attempt("bob", 1), attempt("bob", 2))

@@ -18,6 +18,7 @@ from grader.host.collect import ENTRIES, is_skipped, submission_of, submissions_
 
 LIMIT = Limits().submission
 _DEPTH = 6  # folders that are looked through for a name of the roster
+_DEEPEST = 30  # folders in each other that are looked into at all
 _FILES = 5_000  # of one hand-in whose dates are looked at
 
 Known = Callable[[str], bool]
@@ -157,8 +158,10 @@ class Finder:
         """What lies in a folder and may count; what does not is told, but for an operating system's own."""
         children = []
         for path in self._names(folder):
-            if path.is_symlink() and not path.resolve().is_relative_to(place.root.resolve()):
-                self._leave_out(path, place, "is a link that leads out of what was given: put a copy there")
+            if path.is_symlink() and (path.is_dir() or not _is_within(path, place.root)):
+                self._leave_out(path, place, "is a link to a folder, or out of this one: put a copy there")
+            elif len(path.relative_to(place.root).parts) > _DEEPEST:
+                self._leave_out(path, place, "lies too deep to be anybody's")
             elif path.is_dir() or path.is_file():
                 children.append(path)
             else:
@@ -263,12 +266,22 @@ def only_folder(folder: Path) -> Path | None:
 
 
 def files_below(folder: Path) -> list[Path]:
-    """The files and linked folders below a folder that count, some thousands at most."""
+    """The files, and links to folders, below a folder that count: some thousands at most, in no order."""
     found: list[Path] = []
-    for path, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not zips.is_junk(name))
-        linked = [name for name in folders if Path(path, name).is_symlink()]
-        found += [Path(path, name) for name in sorted([*names, *linked]) if not zips.is_junk(name)]
-        if len(found) > _FILES:
-            break
+    waiting = [folder]
+    while waiting and len(found) < _FILES:
+        try:
+            inside = [path for path in waiting.pop().iterdir() if not zips.is_junk(path.name)]
+        except OSError:  # what tries to read it will say so
+            continue
+        folders = [path for path in inside if path.is_dir() and not path.is_symlink()]
+        waiting += folders
+        found += [path for path in inside if path not in folders]
     return found
+
+
+def _is_within(path: Path, root: Path) -> bool:
+    try:
+        return path.resolve().is_relative_to(root.resolve())
+    except (OSError, RuntimeError):  # a link to itself
+        return False

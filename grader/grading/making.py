@@ -99,16 +99,13 @@ class _Maker:
 
     def _unpacked(self, path: Path, name: str) -> Path:
         try:
-            unpacked = zips.unpack(path, self.work, zips.ONE)
+            unpacked = zips.unpack(path, self.work, zips.ONE, self.label)
         except zips.Broken as error:
             raise _Unfit(f"{plain(name)} {error}") from None
         if unpacked.refused:
             more = f" (and {len(unpacked.refused) - 1} more)" if len(unpacked.refused) > 1 else ""
             raise _Unfit(f"{plain(name)}: {unpacked.refused[0]}{more}")
-        folder = unpacked.folder
-        while (inner := only_folder(folder)) is not None:
-            folder = inner
-        return folder
+        return unpacked.folder
 
     def _from_notebook(self, path: Path, name: str) -> Path:
         try:
@@ -131,9 +128,8 @@ class _Maker:
 
     def _in_folder(self, folder: Path, *, within_zip: bool = False) -> Path:
         """Return the one submission in a student's folder. Raises _Unfit, UsageError."""
-        inner = only_folder(folder)
-        if inner is not None:
-            return self._in_folder(inner, within_zip=within_zip)
+        while (inner := only_folder(folder)) is not None:
+            folder = inner
         if any((folder / entry).is_file() for entry in ENTRIES):
             return folder
         files = _files(folder)
