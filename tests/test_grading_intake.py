@@ -113,14 +113,16 @@ def refusal(course: Course, *paths: str, **rules: object) -> str:
 
 
 class TestFolders:
-    def test_files_and_folders_are_taken_where_they_lie(self, course: Course) -> None:
+    def test_folders_stay_where_they_lie_and_files_are_brought_away_from_each_other(
+        self, course: Course
+    ) -> None:
         course.write({
             "s/ada.py": GOOD, "s/bob/submission.py": GOOD, "s/bob/more.py": "", "s/carl/x.py": GOOD,
             "s/eve/mlp.py": "from helpers import WIDTH\n" + GOOD, "s/eve/helpers.py": "WIDTH = 3\n",
             "s/.DS_Store": "x", "s/__MACOSX/ada.py": "x", "s/eve/__pycache__/x.pyc": b"x",
         })  # fmt: skip
         assert course.told("s") == {
-            "ada": ["s/ada.py"], "bob": ["s/bob"], "carl": ["s/carl/x.py"], "eve": ["s/eve/mlp.py"],
+            "ada": ["ada.py"], "bob": ["s/bob"], "carl": ["s/carl/x.py"], "eve": ["s/eve/mlp.py"],
         }  # fmt: skip
         assert course.take("s").problems == ()
 
@@ -168,6 +170,16 @@ class TestFolders:
             f"s/{name}" for name in [*names, "_private", "pipe.py", "out.py", "round"]
         )
 
+    def test_a_file_that_cannot_be_read_whole_is_a_problem_of_its_student(self, course: Course) -> None:
+        course.write({"s/ada.py": "#" * (1 << 20) + "\n" + GOOD, "s/BOB.PY": GOOD, "s/eve.py": "def f(:"})
+        ada, bob, eve = sorted(course.take("s").attempts, key=lambda each: each.student.lower())
+        assert "at most 1,048,576 bytes (1 MiB) are allowed" in ada.problem
+        assert bob.problem == "BOB.PY: the name of a Python file ends in .py"
+        assert (eve.problem, Path(eve.path).name) == (
+            "",
+            "eve.py",
+        )  # what is wrong there, collecting it tells
+
     def test_a_folder_of_two_is_a_problem_of_its_student(self, course: Course) -> None:
         course.write({"s/ada/a.py": GOOD, "s/ada/b.py": GOOD, "s/bob/report.pdf": "x", "s/eve/x.py": GOOD})
         (course.folder / "s/eve/link").symlink_to("/")
@@ -209,7 +221,7 @@ class TestFolders:
             "s/bob.py: imports ada.py, handed in by another student; trained without it",
         )
         ada, bob = intake.attempts
-        assert ada.path == str(course.folder / "s/ada.py")
+        assert beside(ada) == ["ada.py"]
         assert beside(bob) == ["bob.py", "shared.py"]
         assert bob.notes[-1] == "imports ada.py, which was not handed in with it"
 
@@ -244,8 +256,12 @@ class TestAttempts:
                       "s/attempt-2/bob.py": GOOD, "s/attempt-1/bob.py": GOOD})  # fmt: skip
         assert course.told("s") == {
             "ada": ["s/ada/attempt-1/x.py", "s/ada/2/x.py", "s/ada/attempt-10/x.py"],
-            "bob": ["s/attempt-1/bob.py", "s/attempt-2/bob.py"],
+            "bob": ["bob.py", "bob.py"],
         }
+        assert [each.source for each in course.take("s").attempts][3:] == [
+            "s/attempt-1/bob.py",
+            "s/attempt-2/bob.py",
+        ]
         assert [each.number for each in course.take("s").attempts] == [1, 2, 3, 1, 2]
 
     def test_the_time_is_the_file_s_and_that_is_said(self, course: Course) -> None:

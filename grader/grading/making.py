@@ -35,13 +35,17 @@ class _Unfit(Exception):
 
 
 def make(upload: Upload, work: Path) -> Made:
-    """Return what is trained of a hand-in: where it lies, or below `work`. Raises StoreError alone."""
+    """Return what is trained of a hand-in. Raises StoreError alone.
+
+    A student's own folder stays where it is; all else is brought below `work`, away from what others
+    handed in.
+    """
     if upload.problem:
         return Made(problem=upload.problem)
     notes: list[str] = []
     try:
         path = _Maker(work, safe_name(upload.label), notes).make(upload)
-    except (_Unfit, Unreadable, zips.Broken, UsageError) as error:
+    except (_Unfit, Unreadable, zips.Broken, source.Unreadable, UsageError) as error:
         return Made(problem=plain(str(error), 300), notes=tuple(notes))
     if plain(str(path)) != str(path):
         return Made(problem=f"{plain(path.name)} has a name with characters that do not print: rename it")
@@ -60,7 +64,7 @@ class _Maker:
         path = upload.pieces[0].path
         if path.is_dir():
             return self._in_folder(path)
-        if upload.foreign:
+        if path.suffix == ".py":
             return self._alone(path, upload.foreign)
         return self._from_file(path, upload.pieces[0].name)
 
@@ -69,6 +73,8 @@ class _Maker:
             return self._from_zip(path, name)
         if path.suffix.lower() == notebooks.ENDING:
             return self._from_notebook(path, name)
+        if path.suffix != ".py":
+            raise _Unfit(f"{plain(name)}: the name of a Python file ends in .py")
         return path
 
     def _from_several(self, pieces: tuple[Piece, ...]) -> Path:
@@ -115,14 +121,16 @@ class _Maker:
         self.notes.extend(notes)
         return made
 
-    def _alone(self, path: Path, foreign: tuple[str, ...]) -> Path:
+    def _alone(self, path: Path, foreign: tuple[str, ...] = ()) -> Path:
+        """A file among other students', with the modules that it imports: its worker may read no more."""
         found = submission_of(path, path.name, LIMIT)
         own = [name for name in found.files if name not in foreign]
-        folder = stage_files(
-            self.work, self.label, {name: source.read(path.parent / name, LIMIT) for name in own}
-        )
-        self.notes.append(f"imports {_listed(foreign)}, which was not handed in with it")
-        return folder / path.name
+        if path.name not in own:
+            raise _Unfit(found.problem or f"{path.name} cannot be read")
+        files = {name: source.read(path.parent / name, LIMIT) for name in own}
+        if foreign:
+            self.notes.append(f"imports {_listed(foreign)}, which was not handed in with it")
+        return stage_files(self.work, self.label, files) / path.name
 
     # --- the one in a folder ---
 
