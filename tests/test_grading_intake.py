@@ -15,12 +15,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from grader.contract.errors import UsageError
+from grader.contract.errors import StoreError, UsageError
 from grader.grading import zips
 from grader.grading.intake import Intake, take_in
 from grader.grading.model import Attempt
 from grader.grading.notebook import Unreadable, convert
 from grader.grading.rules import Rules
+from grader.grading.staging import staged
 from grader.grading.times import parse_zone
 from grader.host.cli import make_cli
 from grader.host.collect import submissions_at
@@ -225,6 +226,22 @@ class TestFolders:
         assert beside(bob) == ["bob.py", "shared.py"]
         assert bob.notes[-1] == "imports ada.py, which was not handed in with it"
 
+    def test_what_a_shell_makes_of_a_star_is_the_folder(self, course: Course) -> None:
+        course.write(
+            {"s/ada.py": "import shared\n" + GOOD, "s/shared.py": "", "s/bob/x.py": GOOD, "s/bob/y.py": ""}
+        )
+        course.write({"s/carl_1_2_x.py": GOOD, "s/carl_1_3_y.py": "", "s/dan.ipynb": notebook(GOOD)})
+        starred = [f"s/{path.name}" for path in (course.folder / "s").iterdir()]
+        assert course.take(*starred) == course.take("s")
+        assert list(course.told("s")) == ["ada", "bob", "carl", "dan"]
+
+    def test_one_named_like_a_whole_folder_s_does_not_take_the_others(self, course: Course) -> None:
+        course.write({"s/ada.py": GOOD, "s/submission.py": GOOD})
+        course.enrol("login\nada\n")
+        intake = course.take("s")
+        assert [each.source for each in intake.attempts] == ["s/ada.py"]
+        assert intake.problems == ("s/submission.py: names nobody in the roster; not graded",)
+
     @pytest.mark.parametrize("roster", [False, True])
     def test_folders_without_end_are_no_trouble(self, course: Course, roster: bool) -> None:
         course.write({"s/ada.py": GOOD})
@@ -289,6 +306,7 @@ class TestAttempts:
                 File;Student;Submitted at;Attempt
                 ./ada.py;;2026-03-01 12:00;
                 s/x/1.py;Ada;2026-02-01T12:00Z;
+                bob.py;;2026-04-01;
                 nobody.py;;2026-03-01;
                 """,
         })  # fmt: skip
@@ -296,11 +314,12 @@ class TestAttempts:
         intake = course.take("s", metadata=course.folder / "m.csv", timezone=parse_zone("Europe/Berlin"))
         assert [
             (each.student, each.number, each.source, each.submitted, each.clock) for each in intake.attempts
-        ][:2] == [
+        ] == [
             ("ada", 1, "s/x", "2026-02-01T13:00:00+01:00", "metadata"),
             ("ada", 2, "s/ada.py", "2026-03-01T12:00:00+01:00", "metadata"),
+            ("bob", 1, "s/bob.py", "2026-04-01T00:00:00+02:00", "metadata"),
         ]
-        assert intake.problems == ("m.csv: line 4: nobody.py was not handed in",)
+        assert intake.problems == ("m.csv: line 5: nobody.py was not handed in",)
 
     def test_what_is_wrong_with_it_is_told_by_line(self, course: Course) -> None:
         course.write(
@@ -414,6 +433,20 @@ class TestPlatforms:
         assert {path: found.st_mtime_ns for path, found in again.items()} == {
             path: found.st_mtime_ns for path, found in made.items()
         }
+
+    def test_a_folder_that_cannot_be_written_is_one_line(self, course: Course) -> None:
+        course.write({"s/ada.py": GOOD, "work": "a file"})
+        with pytest.raises(StoreError, match=r"cannot write .*/work/\w+: (File exists|Not a directory)"):
+            course.take("s")
+
+    def test_two_that_write_the_same_at_once_leave_one(self, tmp_path: Path) -> None:
+        def fill(folder: Path) -> None:
+            (folder / "x").write_text("ours")
+            (tmp_path / ("d" * 24)).mkdir()
+            (tmp_path / ("d" * 24) / "x").write_text("theirs")
+
+        assert (staged(tmp_path, "d" * 64, fill) / "x").read_text() == "theirs"
+        assert [path.name for path in tmp_path.iterdir()] == ["d" * 24]
 
 
 def encrypted(data: bytes) -> bytes:

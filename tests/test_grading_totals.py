@@ -74,7 +74,7 @@ class TestPoints:
         assert (grade.total, grade.maximum, grade.percent) == (0.3, 0.2, 150.0)
 
     def test_an_excused_criterion_leaves_the_maximum(self) -> None:
-        grade = alone({attempt("ada"): judged(45, 0, b=Outcome.EXCUSED)})
+        grade = alone({attempt("ada"): judged(45, 40, b=Outcome.EXCUSED)})
         assert (grade.total, grade.maximum, grade.percent, grade.status) == (45, 60, 75, Status.GRADED)
 
     def test_where_all_is_excused_nothing_is_divided_by_nothing(self) -> None:

@@ -10,7 +10,8 @@ from grader.contract.errors import UsageError
 from grader.contract.submission import Submission
 from grader.contract.text import count, plain
 from grader.grading import notebooks, zips
-from grader.grading.finding import LIMIT, only_folder
+from grader.grading.finding import LIMIT
+from grader.grading.folders import only_folder
 from grader.grading.notebook import Unreadable
 from grader.grading.staging import stage_files
 from grader.grading.uploads import CODE, Piece, Upload
