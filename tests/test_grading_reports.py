@@ -360,7 +360,7 @@ class TestStaffPage:
     def test_the_spread_has_everyone(self) -> None:
         found = dict(bins([0, 9.99, 10, 99, 100, 100.01, -3]))
         assert {name: many for name, many in found.items() if many} == {
-            "0–10": 3, "10–20": 1, "90–100": 2, "over 100": 1,  # noqa: RUF001 - ranges
+            "0–10": 3, "10–20": 1, "90–100": 2, ">100": 1,  # noqa: RUF001 - ranges
         }  # fmt: skip
 
     def test_an_empty_class_has_a_page(self) -> None:

@@ -128,7 +128,7 @@ def _message(book: Gradebook, criterion: Criterion, mark: Mark, marks: Mapping[s
     unmet = [name for name in criterion.after if name in visible and not _met(marks.get(name))]
     if not unmet:
         return "Something that this builds on was not met."
-    return f"This builds on what was not met: {', '.join(said(visible[name]) for name in unmet)}."
+    return f"This builds on what was not met: {', '.join(said(visible[name]).rstrip('.') for name in unmet)}."
 
 
 def _met(mark: Mark | None) -> bool:
