@@ -160,7 +160,8 @@ def _lead(grade: Grade, lines: tuple[Line, ...]) -> str:
         return "Nothing was handed in."
     problem = said(best.attempt.problem if best else _first_problem(grade))
     if grade.status is Status.INVALID or problem:
-        return f"What was handed in could not be trained: {problem or 'it is no submission'}."
+        why = "" if grade.by else f": {problem}"  # a group's file may be named after another member
+        return f"What was handed in could not be trained{why if problem else ''}."
     if any(line.outcome is Outcome.GRADER_ERROR for line in lines):
         return "Part of this could not be judged, by no fault of yours. It costs you nothing."
     return ""
