@@ -2,8 +2,8 @@
 
     python benchmarks/grading.py [--students 60] [--repeats 3]
 
-`grader grade` and `grader run` train the same made-up class in turns. Then the rubric changes, and the class is
-judged anew, with nothing to train; the rival is pytest itself over as many tests that do nothing.
+`grader grade` and `grader run` train the same made-up class in turns. Then the rubric changes, and the class
+is judged anew, with nothing to train; the rival is pytest itself over as many tests that do nothing.
 """
 
 from __future__ import annotations
