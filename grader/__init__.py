@@ -1,7 +1,8 @@
 """grader: train what people hand in, under one budget, and keep an honest leaderboard.
 
-The public names. Nothing heavy is imported here: submissions import this module in a worker, and the
-command line imports it before it knows what it is asked.
+The public names. Nothing heavy is imported here, and of our own only what is asked for: submissions import
+this module in a worker, the command line before it knows what it is asked, and every pytest does that finds
+the plugin.
 """
 
 from __future__ import annotations
@@ -11,21 +12,37 @@ from typing import TYPE_CHECKING
 
 import pluggy
 
-from grader.contract.budget import Budget
-from grader.contract.errors import BudgetExhausted, GraderError
-from grader.contract.task import Task
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from grader.contract.budget import Budget
+    from grader.contract.errors import BudgetExhausted, GraderError
     from grader.contract.record import Record
+    from grader.contract.task import Task
 
 __version__ = "0.1.0"
 __all__ = ["Budget", "BudgetExhausted", "GraderError", "Task", "hookimpl", "records", "run"]
 
 hookimpl = pluggy.HookimplMarker("grader")
 """Marks a function of a submission, or of a plugin, as the implementation of a hook."""
+
+_PLACES = {
+    "Budget": "grader.contract.budget",
+    "BudgetExhausted": "grader.contract.errors",
+    "GraderError": "grader.contract.errors",
+    "Task": "grader.contract.task",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first asked for."""
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    globals()[name] = value = getattr(importlib.import_module(_PLACES[name]), name)
+    return value
 
 
 def run(

@@ -37,6 +37,7 @@ BUILTINS = (
     "grader.host.commands.results",  # leaderboard, show
     "grader.host.commands.comparing",  # compare
     "grader.host.commands.verifying",  # verify
+    "grader.grading.command",  # grade
     "grader.host.commands.records",  # records: list, remove, merge
     "grader.host.commands.information",  # tasks, plugins
     # what becomes of the standings

@@ -159,6 +159,16 @@ class Gradebook(msgspec.Struct, frozen=True, kw_only=True):
         return sum(each.points for each in self.criteria if not each.extra)
 
 
+class Alike(msgspec.Struct, frozen=True, kw_only=True):
+    """Two submissions that look alike: a question for staff, not a verdict."""
+
+    a: str  # the keys of the students
+    b: str
+    share: float  # of the smaller one's code that both have, 0 to 1
+    same: bool  # equal after renaming and reformatting
+    detail: str  # where, for people
+
+
 @dataclass(frozen=True)
 class Graded:
     """A gradebook with the records that it rests on."""

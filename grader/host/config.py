@@ -35,6 +35,7 @@ class Config:
     cross: bool = False  # also every model with every loop
     max_failures: int | None = None
     rerun: bool = False  # also what is done already
+    failures_stand: bool = False  # what failed once is done as well: a grade does not hang on another try
     last_failed: bool = False  # only what failed last time
     failed_first: bool = False
     deterministic: bool = False

@@ -35,13 +35,29 @@ def regenerate(
     """
     files, problems = read or Store(directory).read_files()
     archive = Archive(files, PreparedSamples(manager, tables or {}))
+    found, written = ranked_and_written(archive, directory, manager)
+    return found, problems, written
+
+
+def ranked_and_written(
+    archive: Archive, directory: Path, manager: pluggy.PluginManager
+) -> tuple[Standings, list[Path]]:
+    """Rank the records of an archive, and have every plugin write its form into the directory.
+
+    Returns the standings and the files that were written. Raises StoreError likewise.
+    """
+    found = ranked(archive, manager)
+    written = manager.hook.grader_write_leaderboard(standings=found, archive=archive, directory=directory)
+    return found, sorted(path for paths in written for path in paths)
+
+
+def ranked(archive: Archive, manager: pluggy.PluginManager) -> Standings:
+    """Rank the records of an archive, with the columns that plugins ask for."""
 
     def columns(task: TaskInfo) -> Sequence[str]:
         return [name for names in manager.hook.grader_columns(task=task) for name in names]
 
-    ranked = standings(archive.records, columns, archive.scores)
-    written = manager.hook.grader_write_leaderboard(standings=ranked, archive=archive, directory=directory)
-    return ranked, problems, sorted(path for paths in written for path in paths)
+    return standings(archive.records, columns, archive.scores)
 
 
 @contextlib.contextmanager

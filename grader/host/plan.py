@@ -45,12 +45,26 @@ def chosen(trials: Sequence[Trial], keyword: str, failures: History | None) -> l
 
 
 def steps(
-    trials: Sequence[Trial], store: Store, torch: str, there: Mapping[str, Record], *, rerun: bool
+    trials: Sequence[Trial],
+    store: Store,
+    torch: str,
+    there: Mapping[str, Record],
+    *,
+    rerun: bool,
+    failures_stand: bool = False,
 ) -> list[Step]:
-    """Hold every trial against the records that are `there`, by file: what ended well is not run again."""
-    return [
-        Step(trial, None if rerun else _usable(trial, store.find(trial, torch, there))) for trial in trials
-    ]
+    """Hold every trial against the records that are `there`, by file: what ended well is not run again.
+
+    With `failures_stand` neither is what failed by the submission's own fault.
+    """
+
+    def done(trial: Trial) -> Record | None:
+        record = None if rerun else store.find(trial, torch, there)
+        if record is not None and failures_stand and _failed_by_itself(record):
+            return record
+        return _usable(trial, record)
+
+    return [Step(trial, done(trial)) for trial in trials]
 
 
 def in_order(trials: Sequence[Trial], history: History, slots: int, *, failed_first: bool) -> list[Trial]:
@@ -80,6 +94,10 @@ def _usable(trial: Trial, record: Record | None) -> Record | None:
     if record.model is not None and trial.limits.too_many(record.model.parameters):
         return None
     return record
+
+
+def _failed_by_itself(record: Record) -> bool:
+    return record.status not in {Status.OK, Status.HARNESS_ERROR}
 
 
 def _reason(trial: Trial, history: History, rerun: bool) -> str:

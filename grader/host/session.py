@@ -46,8 +46,11 @@ if TYPE_CHECKING:
 class Session:
     """Runs what a Config asks for. `records` grows as trials end; `interrupted` says whether all did."""
 
-    def __init__(self, config: Config, manager: pluggy.PluginManager, *, keep: bool = True) -> None:
+    def __init__(
+        self, config: Config, manager: pluggy.PluginManager, *, keep: bool = True, tables: bool = True
+    ) -> None:
         self.config = config
+        self._tables = tables  # the leaderboard is brought up to date at the end
         self._keep = keep  # records and leaderboard are written, and records of earlier runs stand for trials
         self._store = Store(config.leaderboard)  # one for all trials: it sweeps a folder at its first write
         self.standings: Standings | None = None  # of the whole leaderboard, once written
@@ -109,7 +112,14 @@ class Session:
         tasks = [self._task(definition, stack) for definition in self._definitions.values()]
         trials = self._trials(submissions, tasks, found[0])
         again = self.config.rerun or not self._keep
-        return plan.steps(trials, self._store, environment.current().torch, self._there, rerun=again)
+        return plan.steps(
+            trials,
+            self._store,
+            environment.current().torch,
+            self._there,
+            rerun=again,
+            failures_stand=self.config.failures_stand,
+        )
 
     def _trials(
         self, submissions: Sequence[Submission], tasks: Sequence[Task], device: Device
@@ -281,7 +291,7 @@ class Session:
         """Make it of all records; where nothing is new and it stands as it was made, it is but read."""
         from grader.host.leaderboard import regenerate
 
-        if not (self._keep and self.records):
+        if not (self._keep and self._tables and self.records):
             return
         folder = self.config.leaderboard
         if new:

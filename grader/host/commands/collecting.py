@@ -1,4 +1,4 @@
-"""`grader list` and `grader new`: what is there, and a first submission of one's own."""
+"""`grader list` and `grader new`: what is there, and a first submission or assignment of one's own."""
 
 from __future__ import annotations
 
@@ -39,8 +39,13 @@ def list_submissions(context: click.Context, paths: Sequence[str]) -> None:
 
 @click.command("new")
 @click.argument("name")
-def new(name: str) -> None:
+@click.option("--assignment", is_flag=True, help="Write an assignment with its rubric into the folder NAME.")
+def new(name: str, assignment: bool) -> None:
     """Write a first submission, submissions/NAME.py, or the file given with a path."""
+    (_new_assignment if assignment else _new_submission)(name)
+
+
+def _new_submission(name: str) -> None:
     from pathlib import Path
 
     from grader.contract.text import plain
@@ -51,6 +56,22 @@ def new(name: str) -> None:
     path = new_submission(name, root=make_config().root, cwd=cwd)
     shown = path.relative_to(cwd) if path.is_relative_to(cwd) else path
     say(f"wrote {plain(str(shown))}; train it with `grader run {plain(str(shown))}`")
+
+
+def _new_assignment(name: str) -> None:
+    import shlex
+    from pathlib import Path
+
+    from grader.contract.errors import UsageError
+    from grader.contract.text import plain
+    from grader.grading.starter import FILES, new_assignment
+
+    if not name.strip():
+        raise UsageError("an assignment needs a folder: `grader new --assignment hw1`")
+    folder = Path(name).expanduser()
+    new_assignment(folder)
+    say(f"wrote {', '.join(FILES)} into {plain(str(folder))}")
+    say(f"grade it with `grader grade {plain(shlex.quote(str(folder / 'rubric.py')))}`")
 
 
 def _table(submissions: Sequence[Submission]) -> str:
