@@ -402,6 +402,22 @@ class TestPlatforms:
         (ada,) = course.take("s").attempts
         assert [each.name for each in submissions_at(Path(ada.path), course.work, 1 << 20)] == ["ada"]
 
+    def test_a_file_named_submission_is_told_by_its_folder_as_collecting_it_does(
+        self, course: Course
+    ) -> None:
+        course.write(
+            {"hw.zip": zipped({"ada_1_2_submission.py": GOOD, "bob_2_3_x.zip": zipped({"x.py": GOOD})})}
+        )
+        for each in course.take("hw.zip").attempts:
+            (found,) = submissions_at(Path(each.path), course.work, 1 << 20)
+            assert (found.path, found.name) == (each.path, "ada" if each.student == "ada" else "x")
+
+    def test_the_same_from_two_students_lies_in_two_places(self, course: Course) -> None:
+        course.write({"hw.zip": zipped({"john_1_2_x.py": GOOD, "john_2_3_x.py": GOOD})})
+        one, other = course.take("hw.zip").attempts
+        assert one.student != other.student
+        assert one.path != other.path
+
     def test_a_zip_of_files_is_a_folder_of_them(self, course: Course) -> None:
         course.write(
             {

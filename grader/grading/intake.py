@@ -149,7 +149,7 @@ def _student(uploads: Sequence[Upload], *, alone: bool) -> Student:
 def _attempts(student: str, uploads: Sequence[Upload], rules: Rules, work: Path) -> Iterator[Attempt]:
     """One student's, numbered in the order of time."""
     for number, upload in enumerate(_in_order(uploads), start=1):
-        made = make(upload, work)
+        made = make(upload, student, work)
         when = times.stamp(upload.when, rules.timezone) if upload.when is not None else ""
         clock = [f"time of submission {_CLOCKS[upload.clock]}"] if upload.clock in _CLOCKS else []
         yield Attempt(

@@ -17,7 +17,6 @@ from grader.grading.staging import stage_files
 from grader.grading.uploads import CODE, Piece, Upload
 from grader.host import source
 from grader.host.collect import ENTRIES, is_skipped, submission_of, submissions_at
-from grader.host.naming import safe_name
 
 _NAMED = 4  # files that a message names
 
@@ -35,19 +34,21 @@ class _Unfit(Exception):
     """Nothing that could be trained; the message is for the student."""
 
 
-def make(upload: Upload, work: Path) -> Made:
-    """Return what is trained of a hand-in. Raises StoreError alone.
+def make(upload: Upload, student: str, work: Path) -> Made:
+    """Return what is trained of a student's hand-in. Raises StoreError alone.
 
     A student's own folder stays where it is; all else is brought below `work`, away from what others
-    handed in.
+    handed in, in a folder that the key of the student names.
     """
     if upload.problem:
         return Made(problem=upload.problem)
     notes: list[str] = []
     try:
-        path = _Maker(work, safe_name(upload.label), notes).make(upload)
+        path = _Maker(work, student, notes).make(upload)
     except (_Unfit, Unreadable, zips.Broken, source.Unreadable, UsageError) as error:
         return Made(problem=plain(str(error), 300), notes=tuple(notes))
+    if path.name in ENTRIES:  # then the folder is the submission, for whoever collects it
+        path = path.parent
     if plain(str(path)) != str(path):
         return Made(problem=f"{plain(path.name)} has a name with characters that do not print: rename it")
     return Made(str(path), tuple(notes))
