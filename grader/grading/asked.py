@@ -67,4 +67,22 @@ class Named:
         found = collect.grader_collect(path, config) if attempt else None
         if attempt is None or found is None:
             return None
-        return [msgspec.structs.replace(each, name=attempt.name, display=attempt.shown) for each in found]
+        return [_called(each, attempt) for each in found]
+
+
+def _called(submission: Submission, attempt: HandedIn) -> Submission:
+    """The submission under the attempt's name, which stands in what discovery says of it, too."""
+    found, shown = submission.display, attempt.shown
+    beside, theirs = found.rpartition("/")[0], shown.rpartition("/")[0]
+
+    def said(text: str) -> str:
+        text = text.replace(found, shown)
+        return text.replace(f"{beside}/", f"{theirs}/") if beside else text
+
+    return msgspec.structs.replace(
+        submission,
+        name=attempt.name,
+        display=attempt.shown,
+        problem=said(submission.problem),
+        notes=tuple(map(said, submission.notes)),
+    )

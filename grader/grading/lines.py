@@ -61,8 +61,8 @@ def table(book: Gradebook, width: int) -> str:
     rows = [
         [
             plain(grade.student.shown, 30),
-            figure(grade.total),
-            figure(grade.maximum),
+            figure(round(grade.total, 2)),
+            figure(round(grade.maximum, 2)),
             f"{grade.percent:.1f}",
             "" if grade.status is Status.GRADED else str(grade.status),
             one_line(_why(grade), max(20, width - 70)),
