@@ -37,9 +37,16 @@ class Judged:
 class Blocked(Skipped):
     """A criterion that this one comes after was not met."""
 
+    __module__ = "builtins"  # as pytest's own: it shows the name alone
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, _use_item_location=True)
+
 
 class NotJudged(Failed):
     """Nothing could be said of a submission, by no fault of its own."""
+
+    __module__ = "builtins"
 
     def __init__(self, message: str) -> None:
         super().__init__(message, pytrace=False)
