@@ -56,7 +56,7 @@ def test_hooks(submission, hook):
 '''
 FURTHER = """
 
-@pytest.mark.points(1)
+@pytest.mark.points(1, after="test_trains")
 def test_under_other_conditions(trial):
     assert trial(seed=7, budget="7 steps").seed == 7
 
