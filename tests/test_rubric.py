@@ -12,6 +12,8 @@ from xml.etree import ElementTree
 import pytest
 import sessions
 
+from grader.grading.asked import Asked, HandedIn
+
 COUNTING = """\
 from grader import hookimpl
 
@@ -356,3 +358,10 @@ def test_unused_it_imports_nothing_but_itself(tmp_path: Path, places: Path) -> N
     assert done.stdout.splitlines()[-1] == (
         "['grader', 'grader.grading', 'grader.grading.fence', 'grader.pytest_plugin']"
     )
+
+
+def test_what_is_graded_is_what_was_handed_in_whatever_the_configuration_chooses(tmp_path: Path) -> None:
+    sessions.write(tmp_path, {"pyproject.toml": "[tool.grader]\ncross = true\n"})
+    handed_in = HandedIn(path="/somewhere/ada.py", name="ada", shown="ada.py")
+    config = Asked(cwd=str(tmp_path), said={"kind": "model"}, attempts=(handed_in,)).config()
+    assert (config.cross, config.kind, config.paths) == (False, "", ("/somewhere/ada.py",))

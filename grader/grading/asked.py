@@ -33,11 +33,11 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     attempts: tuple[HandedIn, ...]
 
     def config(self) -> Config:
-        """The configuration. Raises UsageError."""
+        """The configuration: of every attempt as it is, in no pair and of any kind. Raises UsageError."""
         from grader.host.settings import make_config
 
         config = make_config(cwd=Path(self.cwd), **self.said)
-        return replace(config, paths=tuple(each.path for each in self.attempts))
+        return replace(config, paths=tuple(each.path for each in self.attempts), cross=False, kind="")
 
     def write(self, file: Path) -> None:
         """Raises StoreError when the file cannot be written."""
