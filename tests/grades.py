@@ -157,7 +157,8 @@ def some_class() -> Graded:
         "ada_44": [of("ada", curve=curve, output="epoch 1 from /srv/course/hw3\n"), of("ada", seed=1)],
         "ada_first": [failed("ada_first", digest="d" * 64)],
         "bea_44": [
-            failed("bea_44", digest="d" * 64, detail=TRACEBACK, output="saved to /srv/course/hw3/out.txt\n",
+            failed("bea_44", digest="d" * 64, detail=TRACEBACK,
+                   notes=("her own note",), output="saved to /srv/course/hw3/out.txt\n",
                    reason="ZeroDivisionError while training: division by zero (/srv/course/hw3/bea_44.py, 3)")
         ],
         "fay_44": [

@@ -1,8 +1,8 @@
 """Kills real runs at random moments and counts what is left: `python -m kills SPEC`, beside the tests.
 
 A class may be run to its end first, which tells how long that takes. Then one class after another is run,
-each run killed by SIGKILL at a random moment and started again, until the class is done. Of eight kills one
-comes late, while trials run, and seven come early, while the run is planned: in between torch is imported,
+each run killed by SIGKILL at a random moment and started again, until the class is done. Of ten kills one
+comes late, while trials run, and nine come early, while the run is planned: in between torch is imported,
 which takes most of a short run, and one moment of it is like another. After each: is a process left, is a
 record broken or lost? A process of its own: it adopts what the killed leave.
 """
@@ -27,7 +27,7 @@ from grader.host.store import Store
 from grader.worker.confine import become_subreaper
 
 _EARLY = 0.2  # of a run
-_SLOWEST = 8.0  # seconds that a run is taken to last at most
+_SLOWEST = 5.0  # seconds that a run is taken to last at most
 _PATIENCE = 15.0  # seconds for what was killed to be gone
 
 
@@ -81,7 +81,7 @@ def run(spec: Spec) -> Counts:
         shutil.rmtree(board)
     while True:
         before = dict(_records(board))
-        late = counts.kills % 8 == 0
+        late = counts.kills % 10 == 0
         limit = chance.uniform(0, spec.late if late else _EARLY * counts.seconds)
         ended = _run_once(spec, limit if counts.kills < spec.kills else None, counts, late=late)
         after = dict(_records(board))

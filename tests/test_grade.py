@@ -310,9 +310,7 @@ def test_a_changed_rubric_is_shown_first_and_then_takes_the_place_of_the_former(
     assert len(started()) == len(set(started())) == 6
 
 
-def test_a_file_that_was_changed_or_broken_is_told_as_such(course: Path) -> None:
-    Path("submissions/emil.py").write_text("def build_model(task:\n")
-    assert changed(grade("--diff", "-q"))["emil"].endswith("(+0): attempt 1 is not the same any more")
+def test_a_file_that_was_changed_is_told_as_such(course: Path) -> None:
     Path("submissions/emil.py").unlink()
     Path("submissions/emil.ipynb").write_text("no notebook")
     replace("roster.csv", "emil.py", "emil.ipynb")

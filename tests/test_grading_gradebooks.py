@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import random
 import re
 from html.parser import HTMLParser
 
@@ -15,6 +16,7 @@ from grades import CRITERIA, full, grade, gradebook, mark, some_class, tried
 from grader.contract.errors import UsageError
 from grader.grading.model import Graded, Outcome
 from grader.grading.reports.canvas import fill_canvas
+from grader.grading.reports.cells import Sheet
 from grader.grading.reports.moodle import fill_moodle
 
 BOM = b"\xef\xbb\xbf"
@@ -47,6 +49,26 @@ Bea,B,,bea@uni.example,-,1,-,-
 def canvas(text: str = CANVAS, column: str = "Homework 3", graded: Graded | None = None) -> list[list[str]]:
     done = fill_canvas(text.encode(), column, graded or some_class())
     return list(csv.reader(io.StringIO(done.data.decode(), newline="")))
+
+
+class TestCells:
+    @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+    def test_are_what_the_csv_module_reads_and_change_alone(self, delimiter: str) -> None:
+        chance = random.Random(0)
+        for _ in range(200):
+            rows = [["".join(chance.choices('ab ";,\t\n\r=é', k=chance.randrange(5))) for _ in range(4)]]
+            rows = [["a", "b", "c", "d"], *rows * chance.randrange(1, 3)]
+            file = io.StringIO(newline="")
+            dialect = chance.choice(["excel", "unix"])  # which quotes all
+            csv.writer(file, dialect, delimiter=delimiter, lineterminator="\r\n").writerows(rows)
+            read = Sheet(file.getvalue().encode(), "it")
+            assert [[cell.text for cell in row] for row in read.rows] == rows
+            assert read.data() == file.getvalue().encode()
+            text = chance.choice(["1.5", 'x"y', " ", "a;b", ""])
+            read.put(1, 2, text)
+            rows[1] = [*rows[1][:2], text, rows[1][3]]
+            after = csv.reader(io.StringIO(read.data().decode(), newline=""), delimiter=delimiter)
+            assert list(after) == rows
 
 
 class TestCanvas:

@@ -15,15 +15,17 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from grader.contract.errors import UsageError
+from grader.contract.errors import StoreError, UsageError
 from grader.grading import zips
 from grader.grading.intake import Intake, take_in
 from grader.grading.model import Attempt
 from grader.grading.notebook import Unreadable, convert
 from grader.grading.rules import Rules
+from grader.grading.staging import staged
 from grader.grading.times import parse_zone
 from grader.host.cli import make_cli
 from grader.host.collect import submissions_at
+from grader.host.syntax import Module, parse
 from grader.plugins import harness_manager
 
 GOOD = '''\
@@ -112,14 +114,16 @@ def refusal(course: Course, *paths: str, **rules: object) -> str:
 
 
 class TestFolders:
-    def test_files_and_folders_are_taken_where_they_lie(self, course: Course) -> None:
+    def test_folders_stay_where_they_lie_and_files_are_brought_away_from_each_other(
+        self, course: Course
+    ) -> None:
         course.write({
             "s/ada.py": GOOD, "s/bob/submission.py": GOOD, "s/bob/more.py": "", "s/carl/x.py": GOOD,
             "s/eve/mlp.py": "from helpers import WIDTH\n" + GOOD, "s/eve/helpers.py": "WIDTH = 3\n",
             "s/.DS_Store": "x", "s/__MACOSX/ada.py": "x", "s/eve/__pycache__/x.pyc": b"x",
         })  # fmt: skip
         assert course.told("s") == {
-            "ada": ["s/ada.py"], "bob": ["s/bob"], "carl": ["s/carl/x.py"], "eve": ["s/eve/mlp.py"],
+            "ada": ["ada.py"], "bob": ["s/bob"], "carl": ["s/carl/x.py"], "eve": ["s/eve/mlp.py"],
         }  # fmt: skip
         assert course.take("s").problems == ()
 
@@ -160,11 +164,22 @@ class TestFolders:
         course.write({f"s/{name}": GOOD for name in names} | {"s/_private/x.py": GOOD, "s/ok.py": GOOD})
         os.mkfifo(course.folder / "s/pipe.py")
         (course.folder / "s/out.py").symlink_to("/etc/passwd")
+        (course.folder / "s/round").symlink_to(course.folder / "s")
         intake = course.take("s")
         assert [each.student for each in intake.attempts] == ["ok"]
         assert sorted(line.partition(":")[0] for line in intake.problems) == sorted(
-            f"s/{name}" for name in [*names, "_private", "pipe.py", "out.py"]
+            f"s/{name}" for name in [*names, "_private", "pipe.py", "out.py", "round"]
         )
+
+    def test_a_file_that_cannot_be_read_whole_is_a_problem_of_its_student(self, course: Course) -> None:
+        course.write({"s/ada.py": "#" * (1 << 20) + "\n" + GOOD, "s/BOB.PY": GOOD, "s/eve.py": "def f(:"})
+        ada, bob, eve = sorted(course.take("s").attempts, key=lambda each: each.student.lower())
+        assert "at most 1,048,576 bytes (1 MiB) are allowed" in ada.problem
+        assert bob.problem == "BOB.PY: the name of a Python file ends in .py"
+        assert (eve.problem, Path(eve.path).name) == (
+            "",
+            "eve.py",
+        )  # what is wrong there, collecting it tells
 
     def test_a_folder_of_two_is_a_problem_of_its_student(self, course: Course) -> None:
         course.write({"s/ada/a.py": GOOD, "s/ada/b.py": GOOD, "s/bob/report.pdf": "x", "s/eve/x.py": GOOD})
@@ -207,9 +222,38 @@ class TestFolders:
             "s/bob.py: imports ada.py, handed in by another student; trained without it",
         )
         ada, bob = intake.attempts
-        assert ada.path == str(course.folder / "s/ada.py")
+        assert beside(ada) == ["ada.py"]
         assert beside(bob) == ["bob.py", "shared.py"]
         assert bob.notes[-1] == "imports ada.py, which was not handed in with it"
+
+    def test_what_a_shell_makes_of_a_star_is_the_folder(self, course: Course) -> None:
+        course.write(
+            {"s/ada.py": "import shared\n" + GOOD, "s/shared.py": "", "s/bob/x.py": GOOD, "s/bob/y.py": ""}
+        )
+        course.write({"s/carl_1_2_x.py": GOOD, "s/carl_1_3_y.py": "", "s/dan.ipynb": notebook(GOOD)})
+        starred = [f"s/{path.name}" for path in (course.folder / "s").iterdir()]
+        assert course.take(*starred) == course.take("s")
+        assert list(course.told("s")) == ["ada", "bob", "carl", "dan"]
+
+    def test_one_named_like_a_whole_folder_s_does_not_take_the_others(self, course: Course) -> None:
+        course.write({"s/ada.py": GOOD, "s/submission.py": GOOD})
+        course.enrol("login\nada\n")
+        intake = course.take("s")
+        assert [each.source for each in intake.attempts] == ["s/ada.py"]
+        assert intake.problems == ("s/submission.py: names nobody in the roster; not graded",)
+
+    @pytest.mark.parametrize("roster", [False, True])
+    def test_folders_without_end_are_no_trouble(self, course: Course, roster: bool) -> None:
+        course.write({"s/ada.py": GOOD})
+        for depth in range(600):  # makedirs itself gives up at fewer
+            (course.folder / "s" / ("a/" * (depth + 1))).mkdir()
+        if roster:
+            course.enrol("login\nada\n")
+        intake = course.take("s")
+        ada = intake.attempts[-1]
+        assert (ada.student, ada.problem) == ("ada", "")
+        assert all(line.startswith("s/a") for line in intake.problems)
+        assert len(intake.problems) == 1
 
     def test_all_that_cannot_be_read_is_told_at_once(self, course: Course) -> None:
         course.write({"x.txt": "", "bad.zip": "no zip"})
@@ -229,8 +273,12 @@ class TestAttempts:
                       "s/attempt-2/bob.py": GOOD, "s/attempt-1/bob.py": GOOD})  # fmt: skip
         assert course.told("s") == {
             "ada": ["s/ada/attempt-1/x.py", "s/ada/2/x.py", "s/ada/attempt-10/x.py"],
-            "bob": ["s/attempt-1/bob.py", "s/attempt-2/bob.py"],
+            "bob": ["bob.py", "bob.py"],
         }
+        assert [each.source for each in course.take("s").attempts][3:] == [
+            "s/attempt-1/bob.py",
+            "s/attempt-2/bob.py",
+        ]
         assert [each.number for each in course.take("s").attempts] == [1, 2, 3, 1, 2]
 
     def test_the_time_is_the_file_s_and_that_is_said(self, course: Course) -> None:
@@ -246,6 +294,11 @@ class TestAttempts:
         assert (second.source, second.submitted) == ("s/ada.py", "2033-05-18T05:33:20+02:00")
         assert second.notes == ("time of submission by the date of the file",)
 
+    def test_an_hour_that_the_clocks_show_twice_is_the_earlier_one(self, course: Course) -> None:
+        course.write({"hw.zip": zipped({"ada.py": GOOD}, (2026, 10, 25, 2, 30, 0))})
+        (ada,) = course.take("hw.zip", timezone=parse_zone("Europe/Berlin")).attempts
+        assert ada.submitted == "2026-10-25T02:30:00+02:00"
+
     def test_a_metadata_file_knows_better(self, course: Course) -> None:
         course.write({
             "s/ada.py": GOOD, "s/x/1.py": GOOD, "s/bob.py": GOOD,
@@ -253,6 +306,7 @@ class TestAttempts:
                 File;Student;Submitted at;Attempt
                 ./ada.py;;2026-03-01 12:00;
                 s/x/1.py;Ada;2026-02-01T12:00Z;
+                bob.py;;2026-04-01;
                 nobody.py;;2026-03-01;
                 """,
         })  # fmt: skip
@@ -260,11 +314,12 @@ class TestAttempts:
         intake = course.take("s", metadata=course.folder / "m.csv", timezone=parse_zone("Europe/Berlin"))
         assert [
             (each.student, each.number, each.source, each.submitted, each.clock) for each in intake.attempts
-        ][:2] == [
+        ] == [
             ("ada", 1, "s/x", "2026-02-01T13:00:00+01:00", "metadata"),
             ("ada", 2, "s/ada.py", "2026-03-01T12:00:00+01:00", "metadata"),
+            ("bob", 1, "s/bob.py", "2026-04-01T00:00:00+02:00", "metadata"),
         ]
-        assert intake.problems == ("m.csv: line 4: nobody.py was not handed in",)
+        assert intake.problems == ("m.csv: line 5: nobody.py was not handed in",)
 
     def test_what_is_wrong_with_it_is_told_by_line(self, course: Course) -> None:
         course.write(
@@ -342,6 +397,27 @@ class TestPlatforms:
         course.write({"hw.zip": zipped(files)})
         assert course.told("s") == course.told("hw.zip") == {"ada": ["x.py"], "bob": ["y.py"]}
 
+    def test_what_is_trained_of_a_zip_is_named_after_its_student(self, course: Course) -> None:
+        course.write({"s/ada.zip": zipped({"submission.py": GOOD, "more.py": ""})})
+        (ada,) = course.take("s").attempts
+        assert [each.name for each in submissions_at(Path(ada.path), course.work, 1 << 20)] == ["ada"]
+
+    def test_a_file_named_submission_is_told_by_its_folder_as_collecting_it_does(
+        self, course: Course
+    ) -> None:
+        course.write(
+            {"hw.zip": zipped({"ada_1_2_submission.py": GOOD, "bob_2_3_x.zip": zipped({"x.py": GOOD})})}
+        )
+        for each in course.take("hw.zip").attempts:
+            (found,) = submissions_at(Path(each.path), course.work, 1 << 20)
+            assert (found.path, found.name) == (each.path, "ada" if each.student == "ada" else "x")
+
+    def test_the_same_from_two_students_lies_in_two_places(self, course: Course) -> None:
+        course.write({"hw.zip": zipped({"john_1_2_x.py": GOOD, "john_2_3_x.py": GOOD})})
+        one, other = course.take("hw.zip").attempts
+        assert one.student != other.student
+        assert one.path != other.path
+
     def test_a_zip_of_files_is_a_folder_of_them(self, course: Course) -> None:
         course.write(
             {
@@ -373,6 +449,20 @@ class TestPlatforms:
         assert {path: found.st_mtime_ns for path, found in again.items()} == {
             path: found.st_mtime_ns for path, found in made.items()
         }
+
+    def test_a_folder_that_cannot_be_written_is_one_line(self, course: Course) -> None:
+        course.write({"s/ada.py": GOOD, "work": "a file"})
+        with pytest.raises(StoreError, match=r"cannot write .*/work/\w+: (File exists|Not a directory)"):
+            course.take("s")
+
+    def test_two_that_write_the_same_at_once_leave_one(self, tmp_path: Path) -> None:
+        def fill(folder: Path) -> None:
+            (folder / "x").write_text("ours")
+            (tmp_path / ("d" * 24)).mkdir()
+            (tmp_path / ("d" * 24) / "x").write_text("theirs")
+
+        assert (staged(tmp_path, "d" * 64, fill) / "x").read_text() == "theirs"
+        assert [path.name for path in tmp_path.iterdir()] == ["d" * 24]
 
 
 def encrypted(data: bytes) -> bytes:
@@ -518,9 +608,17 @@ class TestNotebooks:
     def test_what_is_wrong_python_stays_for_its_author_to_see(self) -> None:
         assert "def broken(:" in convert(notebook("def broken(:\n    pass\n!ls\n").encode()).text
 
-    def test_thousands_of_magics_take_no_time(self) -> None:
+    def test_thousands_of_magics_take_no_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        parses: list[bytes] = []
+
+        def counted(text: bytes) -> Module:
+            parses.append(text)
+            return parse(text)
+
+        monkeypatch.setattr("grader.grading.notebook.parse", counted)
         code = convert(notebook("!x\n" * 20_000).encode())
         assert code.notes == ("20000 magics left out of cell 1",)
+        assert len(parses) <= 100
 
     @pytest.mark.parametrize(
         ("data", "said"),

@@ -150,6 +150,14 @@ class TestTimes:
             f"{utc}+00:00"
         )
 
+    def test_what_was_handed_in_came_at_the_first_moment_that_is_meant(self) -> None:
+        berlin = times.parse_zone("Europe/Berlin")
+        told = [times.parse_moment(text, berlin, later=False) for text in ("2026-03-01", "2026-10-25 02:30")]
+        assert [each.isoformat() for each in told] == [
+            "2026-02-28T23:00:00+00:00",
+            "2026-10-25T00:30:00+00:00",
+        ]
+
     @pytest.mark.parametrize(
         "text", ["", "tomorrow", "2026-13-01", "2026-03-01T25:00", "nan", "9999-12-31T23:59-23:00"]
     )
@@ -264,6 +272,10 @@ class TestRules:
         self.write(tmp_path, f"due = {value}")
         rules = read_rules(read_pyproject(tmp_path).grading, {}, tmp_path)
         assert rules.due == datetime(2026, 3, 1, 23, 59, 59, tzinfo=UTC)
+
+    def test_a_late_rule_without_a_due_time_is_a_mistake(self, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match="late: nothing is late without a due time: set due as well"):
+            read_rules({}, {"late": "10% per day"}, tmp_path)
 
     def test_all_that_is_wrong_is_told_at_once(self, tmp_path: Path) -> None:
         (tmp_path / "roster.csv").touch()

@@ -74,7 +74,7 @@ class TestPoints:
         assert (grade.total, grade.maximum, grade.percent) == (0.3, 0.2, 150.0)
 
     def test_an_excused_criterion_leaves_the_maximum(self) -> None:
-        grade = alone({attempt("ada"): judged(45, 0, b=Outcome.EXCUSED)})
+        grade = alone({attempt("ada"): judged(45, 40, b=Outcome.EXCUSED)})
         assert (grade.total, grade.maximum, grade.percent, grade.status) == (45, 60, 75, Status.GRADED)
 
     def test_where_all_is_excused_nothing_is_divided_by_nothing(self) -> None:
@@ -200,6 +200,14 @@ class TestAttempts:
         }  # fmt: skip
         grade = alone(done, late_rules())
         assert (grade.total, grade.reason) == (60, "attempt 2 came after the closing")
+
+    def test_where_all_is_closed_one_that_trains_still_goes_before_a_broken_one(self) -> None:
+        done: dict[Attempt, Judged | None] = {
+            attempt("ada", 1, "28T12:00"): judged(60), broken("ada", 2, "29T12:00"): None,
+        }  # fmt: skip
+        grade = alone(done, late_rules())
+        assert (grade.status, grade.total) == (Status.GRADED, 0)
+        assert grade.reason.endswith("18 days late, closed after 7 days: no points")
 
     def test_only_what_may_count_is_trained(self) -> None:
         intake = Intake(

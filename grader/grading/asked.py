@@ -33,11 +33,11 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     attempts: tuple[HandedIn, ...]
 
     def config(self) -> Config:
-        """The configuration. Raises UsageError."""
+        """The configuration: of every attempt as it is, in no pair and of any kind. Raises UsageError."""
         from grader.host.settings import make_config
 
         config = make_config(cwd=Path(self.cwd), **self.said)
-        return replace(config, paths=tuple(each.path for each in self.attempts))
+        return replace(config, paths=tuple(each.path for each in self.attempts), cross=False, kind="")
 
     def write(self, file: Path) -> None:
         """Raises StoreError when the file cannot be written."""
@@ -67,4 +67,22 @@ class Named:
         found = collect.grader_collect(path, config) if attempt else None
         if attempt is None or found is None:
             return None
-        return [msgspec.structs.replace(each, name=attempt.name, display=attempt.shown) for each in found]
+        return [_called(each, attempt) for each in found]
+
+
+def _called(submission: Submission, attempt: HandedIn) -> Submission:
+    """The submission under the attempt's name, which stands in what discovery says of it, too."""
+    found, shown = submission.display, attempt.shown
+    beside, theirs = found.rpartition("/")[0], shown.rpartition("/")[0]
+
+    def said(text: str) -> str:
+        text = text.replace(found, shown)
+        return text.replace(f"{beside}/", f"{theirs}/") if beside else text
+
+    return msgspec.structs.replace(
+        submission,
+        name=attempt.name,
+        display=attempt.shown,
+        problem=said(submission.problem),
+        notes=tuple(map(said, submission.notes)),
+    )

@@ -37,9 +37,16 @@ class Judged:
 class Blocked(Skipped):
     """A criterion that this one comes after was not met."""
 
+    __module__ = "builtins"  # as pytest's own: it shows the name alone
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, _use_item_location=True)
+
 
 class NotJudged(Failed):
     """Nothing could be said of a submission, by no fault of its own."""
+
+    __module__ = "builtins"
 
     def __init__(self, message: str) -> None:
         super().__init__(message, pytrace=False)
@@ -67,10 +74,11 @@ def criterion_of(item: pytest.Function, case: Case | None, *, several_tasks: boo
     if wrong:
         raise pytest.UsageError(f"{place_of(item)}: @pytest.mark.points of {item.originalname}: {wrong[0]}")
     after = given.get("after", ())
-    task = case.task if case and several_tasks else ""
+    own = _own(item, case, case.task if case and several_tasks else "")
+    title = _title(item.function, item.originalname)
     return Criterion(
-        name=_name(item, case, task),
-        title=_title(item.function, item.originalname),
+        name=f"{function_of(item)}[{own}]" if own else function_of(item),
+        title=f"{title} ({own})" if own else title,
         points=float(given["points"]),
         hidden=bool(given.get("hidden", False)),
         extra=bool(given.get("extra", False)),
@@ -163,14 +171,13 @@ def _is_names(value: object) -> bool:
     return isinstance(value, list | tuple) and all(isinstance(each, str) for each in value)
 
 
-def _name(item: pytest.Function, case: Case | None, task: str) -> str:
-    """The function's, with its own parameters and the task where there are several."""
+def _own(item: pytest.Function, case: Case | None, task: str) -> str:
+    """What tells the cases of one test apart: its own parameters, and the task where there are several."""
     callspec = getattr(item, "callspec", None)
     own = callspec.id if callspec else ""
     if case is not None:
         own = own.replace(case.id, "", 1).replace("--", "-").strip("-")
-    told = "-".join(part for part in (own, task) if part)
-    return f"{function_of(item)}[{told}]" if told else function_of(item)
+    return "-".join(part for part in (own, task) if part)
 
 
 def _title(function: object, name: str) -> str:

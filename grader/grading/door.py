@@ -10,7 +10,7 @@ import pytest
 
 from grader.contract.errors import GraderError
 from grader.contract.submission import Submission
-from grader.grading import asked, criteria
+from grader.grading import asked, criteria, fence
 from grader.grading.asked import Named
 from grader.grading.cases import Case, cases
 from grader.grading.model import Criterion
@@ -37,15 +37,18 @@ class Door:
 
     @cached_property
     def config(self) -> Config:
-        """The settings that the command would have here, with the same options. Raises GraderError."""
+        """The settings that the command would have beside the rubric, with the same options.
+
+        Raises GraderError.
+        """
         from grader.host.settings import make_config
 
         if self._asked is not None:
             return self._asked.config()
-        given = self._config.getoption
+        given, here = self._config.getoption, self._config.invocation_params.dir
         return make_config(
-            cwd=self._config.invocation_params.dir,
-            paths=given("--submissions"),
+            cwd=fence.home(self._config).absolute(),
+            paths=[here / path for path in given("--submissions")],
             tasks=given("--task"),
             budget=given("--budget"),
             seeds=given("--seeds"),

@@ -39,6 +39,16 @@ def check(config: pytest.Config) -> None:
     _check_names([path.parent if path.suffix == ".py" else path for path in asked] or [here], named)
 
 
+def home(config: pytest.Config) -> Path:
+    """The folder whose settings count: that of the first path that pytest was given, else where it runs."""
+    here = config.invocation_params.dir
+    for argument in config.known_args_namespace.file_or_dir:
+        path = here / str(argument).partition("::")[0]
+        if path.exists():
+            return path if path.is_dir() else path.parent
+    return here
+
+
 def inside(path: Path, config: pytest.Config) -> bool:
     """Whether a path is a submission's, by the options or by the configuration."""
     return any(_within(path, place) for place in _places(config))
@@ -61,7 +71,7 @@ def _configured(config: pytest.Config) -> tuple[Path, ...]:
 
     Every pytest that finds this plugin comes here: a folder that is not ours costs a look at one file.
     """
-    here = config.invocation_params.dir
+    here = home(config).absolute()
     if not any(_mentions_us(folder / "pyproject.toml") for folder in (here, *here.parents)):
         return (here / "submissions",)
     from grader.contract.errors import GraderError

@@ -3,43 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, tzinfo
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import tzinfo
 from pathlib import Path
 
 from grader.contract.errors import UsageError
 from grader.contract.text import plain
 from grader.contract.trial import Limits
-from grader.grading import times, uploads, zips
+from grader.grading import uploads, zips
+from grader.grading.folders import Place, files_below, only_folder
 from grader.grading.roster import stem
 from grader.grading.uploads import CODE, Piece, Upload
 from grader.host.collect import ENTRIES, is_skipped, submission_of, submissions_at
 
 LIMIT = Limits().submission
 _DEPTH = 6  # folders that are looked through for a name of the roster
-_FILES = 5_000  # of one hand-in whose dates are looked at
+_DEEPEST = 30  # folders in each other that are looked into at all
 
 Known = Callable[[str], bool]
-
-
-@dataclass(frozen=True)
-class _Place:
-    """A folder that was given or unpacked, and how what lies in it is told."""
-
-    root: Path
-    shown: str  # what stands before a relative name: "hw3.zip: ", "submissions/"
-    times: Mapping[str, datetime] | None = None  # of a zip, by relative name and of no zone
-
-    def relative(self, path: Path) -> str:
-        return path.relative_to(self.root).as_posix()
-
-    def names(self, path: Path) -> tuple[str, str]:
-        relative = self.relative(path)
-        return relative, f"{self.shown}{relative}"
-
-    def tell(self, path: Path) -> str:
-        return plain(f"{self.shown}{self.relative(path)}", 200)
 
 
 class Finder:
@@ -54,16 +36,25 @@ class Finder:
         path = Path(os.path.abspath(given))  # noqa: PTH100 - resolve() would follow the link that was given
         if not path.exists():
             raise UsageError(f"{plain(str(given))}: no such file or folder")
-        if zips.is_zip(path) and not self._is_one_s(path.name):
+        if self.is_container(path):
             return list(self._archive(path))
         if path.is_dir() and not self._is_one_s(path.name):
-            return list(self._walk(path, None, _Place(path, f"{path.name}/")))
+            return list(self._walk(path, None, Place(path, f"{path.name}/", self._zone)))
         if not path.is_dir() and not path.name.lower().endswith(CODE):
             raise UsageError(f"{plain(str(given))} is no Python file, notebook, zip or folder")
-        place = _Place(path.parent, "")
+        place = Place(path.parent, "", self._zone)
         if uploads.is_platform_s(path.name):
-            return [self._completed(each, place) for each in uploads.from_platform([path])]
+            return [place.completed(each) for each in uploads.from_platform([path])]
         return list(self._of_student(path, place) if path.is_dir() else [self._one(path, place)])
+
+    def find_together(self, folder: Path, paths: Iterable[Path]) -> list[Upload]:
+        """Return the hand-ins among some of what a folder holds, as a shell's `folder/*` names them."""
+        place = Place(folder, f"{folder.name}/", self._zone)
+        return list(self._among(self._counting(sorted(set(paths)), place), None, place))
+
+    def is_container(self, path: Path) -> bool:
+        """Whether a path is a zip of many students', whatever lies beside it."""
+        return zips.is_zip(path) and not self._is_one_s(path.name)
 
     def _archive(self, path: Path) -> Iterator[Upload]:
         try:
@@ -74,19 +65,25 @@ class Finder:
         folder = unpacked.folder
         while (inner := only_folder(folder)) is not None and not self._is_one_s(inner.name):
             folder = inner
-        yield from self._walk(folder, None, _Place(unpacked.folder, f"{path.name}: ", unpacked.times))
+        yield from self._walk(
+            folder, None, Place(unpacked.folder, f"{path.name}: ", self._zone, unpacked.times)
+        )
 
     # --- folders ---
 
-    def _walk(self, folder: Path, attempt: int | None, place: _Place) -> Iterator[Upload]:
+    def _walk(self, folder: Path, attempt: int | None, place: Place) -> Iterator[Upload]:
         """A folder of many students', or of many folders of them."""
         children = self._children(folder, place)
-        if any(path.name in ENTRIES for path in children):
+        entry = any(path.name in ENTRIES for path in children)
+        if entry and not any(self._is_one_s(path.name) for path in children):
             yield self._one(folder, place, attempt, home=place.root)
-            return
+        else:  # where others' files lie beside it, one named submission.py does not make them its own
+            yield from self._among(children, attempt, place)
+
+    def _among(self, children: Sequence[Path], attempt: int | None, place: Place) -> Iterator[Upload]:
         platform_s = [path for path in children if uploads.is_platform_s(path.name)]
-        yield from (self._completed(each, place) for each in uploads.from_platform(platform_s))
-        rest = [path for path in children if path not in platform_s]
+        yield from (place.completed(each) for each in uploads.from_platform(platform_s))
+        rest = [path for path in children if not uploads.is_platform_s(path.name)]
         helpers, foreign = self._beside(rest)
         for path in rest:
             if path.is_dir():
@@ -96,7 +93,7 @@ class Finder:
                 one = self._one(path, place, attempt, home=home)
                 yield replace(one, foreign=foreign.get(path.name, ()))
 
-    def _folder(self, path: Path, attempt: int | None, place: _Place) -> Iterator[Upload]:
+    def _folder(self, path: Path, attempt: int | None, place: Place) -> Iterator[Upload]:
         if uploads.is_text_of_moodle(path.name):
             self._leave_out(path, place, "text typed into Moodle is not read: ask for a file")
         elif is_skipped(path.name) and not self._knows(path.name):
@@ -107,7 +104,7 @@ class Finder:
             number = uploads.attempt_number(path.name, within=False)
             yield from self._walk(path, attempt if number is None else number, place)
 
-    def _of_student(self, folder: Path, place: _Place, attempt: int | None = None) -> Iterator[Upload]:
+    def _of_student(self, folder: Path, place: Place, attempt: int | None = None) -> Iterator[Upload]:
         """One student's folder: of one attempt, or of a folder for each."""
         children = self._children(folder, place)
         numbers = {path: uploads.attempt_number(path.name, within=True) for path in children if path.is_dir()}
@@ -121,7 +118,7 @@ class Finder:
             else:
                 self._leave_out(path, place, "lies beside this student's attempts")
 
-    def _is_students(self, folder: Path, place: _Place) -> bool:
+    def _is_students(self, folder: Path, place: Place) -> bool:
         """Whether a folder is one student's, and not one of many."""
         if self._knows(folder.name):
             return True
@@ -129,7 +126,7 @@ class Finder:
             return False
         return self._looks_students(folder, place) if self._known is None else not self._knows_below(folder)
 
-    def _looks_students(self, folder: Path, place: _Place) -> bool:
+    def _looks_students(self, folder: Path, place: Place) -> bool:
         """Without a roster it is what it holds that tells: one submission, or attempts at it."""
         children = self._children(folder, place)
         if any(path.name in ENTRIES for path in children):
@@ -153,12 +150,17 @@ class Finder:
                 return True
         return False
 
-    def _children(self, folder: Path, place: _Place) -> list[Path]:
+    def _children(self, folder: Path, place: Place) -> list[Path]:
         """What lies in a folder and may count; what does not is told, but for an operating system's own."""
+        return self._counting(self._names(folder), place)
+
+    def _counting(self, paths: Iterable[Path], place: Place) -> list[Path]:
         children = []
-        for path in self._names(folder):
-            if path.is_symlink():  # out of the folder, or to what another student handed in
+        for path in paths:
+            if path.is_symlink():  # out of this folder, or to what another student handed in
                 self._leave_out(path, place, "is a link: put a copy there")
+            elif len(path.relative_to(place.root).parts) > _DEEPEST:
+                self._leave_out(path, place, "lies too deep to be anybody's")
             elif path.is_dir() or path.is_file():
                 children.append(path)
             else:
@@ -173,7 +175,7 @@ class Finder:
 
     # --- files ---
 
-    def _is_submission(self, path: Path, place: _Place) -> bool:
+    def _is_submission(self, path: Path, place: Place) -> bool:
         """Whether a file among many students' is one's; if not, that is told."""
         if uploads.is_text_of_moodle(path.name):
             self._leave_out(path, place, "text typed into Moodle is not read: ask for a file")
@@ -205,7 +207,7 @@ class Finder:
     def _one(
         self,
         path: Path,
-        place: _Place,
+        place: Place,
         attempt: int | None = None,
         *,
         home: Path | None = None,
@@ -218,35 +220,9 @@ class Finder:
             attempt=attempt,
             home=str(home or path.parent),
         )
-        return self._completed(upload, place)
+        return place.completed(upload)
 
-    def _completed(self, upload: Upload, place: _Place) -> Upload:
-        """With how it is told, when it was handed in, and what keeps its names from being said."""
-        paths = [piece.path for piece in upload.pieces]
-        within = [path for each in paths for path in ([each] if each.is_file() else files_below(each))]
-        when = [moment for path in within if (moment := self._when(path, place)) is not None]
-        shown = ", ".join(place.tell(path).removeprefix(plain(place.shown)) for path in paths)
-        clock = "file" if place.times is None else "zip"
-        odd = any(plain(place.relative(path)) != place.relative(path) for path in paths)
-        return replace(
-            upload,
-            shown=plain(place.shown + shown, 300),
-            when=max(when, default=None),
-            clock=clock if when else "",
-            problem="its name has characters that do not print: rename it" if odd else "",
-            known_as=tuple(dict.fromkeys(name for path in (*paths, *within) for name in place.names(path))),
-        )
-
-    def _when(self, path: Path, place: _Place) -> datetime | None:
-        if place.times is None:
-            try:
-                return datetime.fromtimestamp(int(path.stat().st_mtime), UTC)
-            except (OSError, ValueError, OverflowError):
-                return None
-        said = place.times.get(place.relative(path))
-        return times.in_utc(said, self._zone, later=False) if said is not None else None
-
-    def _leave_out(self, path: Path, place: _Place, why: str) -> None:
+    def _leave_out(self, path: Path, place: Place, why: str) -> None:
         self.problems.append(f"{place.tell(path)}: {why}")
 
     def _knows(self, name: str) -> bool:
@@ -254,21 +230,3 @@ class Finder:
 
     def _is_one_s(self, name: str) -> bool:
         return uploads.is_platform_s(name) or self._knows(name)
-
-
-def only_folder(folder: Path) -> Path | None:
-    """Return the one folder that is all a folder holds, as zips of a folder have it; else None."""
-    inside = [path for path in folder.iterdir() if not zips.is_junk(path.name)]
-    return inside[0] if len(inside) == 1 and inside[0].is_dir() and not inside[0].is_symlink() else None
-
-
-def files_below(folder: Path) -> list[Path]:
-    """The files and linked folders below a folder that count, some thousands at most."""
-    found: list[Path] = []
-    for path, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not zips.is_junk(name))
-        linked = [name for name in folders if Path(path, name).is_symlink()]
-        found += [Path(path, name) for name in sorted([*names, *linked]) if not zips.is_junk(name)]
-        if len(found) > _FILES:
-            break
-    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -72,12 +73,21 @@ def _read(
     roll = Roll(students)
     finder = Finder((lambda word: bool(roll.find(word))) if roster else None, rules.timezone, work)
     found: list[Upload] = []
-    for path in dict.fromkeys(paths):
+    for folder, beside in _by_folder(paths, finder).items():
         with _kept(wrong):
-            found += finder.find(path)
+            found += finder.find_together(folder, beside) if len(beside) > 1 else finder.find(beside[0])
     if wrong:
         raise UsageError("\n".join(sorted(set(wrong))))
     return students, told, _once(found), finder.problems
+
+
+def _by_folder(paths: Iterable[Path], finder: Finder) -> dict[Path, list[Path]]:
+    """The paths by the folder that they lie in: a shell makes many of one `folder/*`."""
+    together: dict[Path, list[Path]] = {}
+    for path in map(Path, dict.fromkeys(os.path.abspath(each) for each in paths)):  # noqa: PTH100 - follows no link
+        apart = not path.exists() or finder.is_container(path)
+        together.setdefault(path if apart else path.parent, []).append(path)
+    return together
 
 
 @contextmanager
@@ -139,7 +149,7 @@ def _student(uploads: Sequence[Upload], *, alone: bool) -> Student:
 def _attempts(student: str, uploads: Sequence[Upload], rules: Rules, work: Path) -> Iterator[Attempt]:
     """One student's, numbered in the order of time."""
     for number, upload in enumerate(_in_order(uploads), start=1):
-        made = make(upload, work)
+        made = make(upload, student, work)
         when = times.stamp(upload.when, rules.timezone) if upload.when is not None else ""
         clock = [f"time of submission {_CLOCKS[upload.clock]}"] if upload.clock in _CLOCKS else []
         yield Attempt(

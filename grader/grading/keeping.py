@@ -68,6 +68,7 @@ def put_in_place(folder: Path, place: Path, former: str) -> None:
         taken += 1
         former = f"{base}-{taken}"
     try:
+        _to_disk(place)
         names = sorted(entry.name for entry in place.iterdir())
         files.replace(place / _WHOLE, "\n".join([former, *names]).encode())
         _move(folder, place)
@@ -119,3 +120,9 @@ def _make_room(stands: Path, past: Path | None) -> None:
         stands.replace(past / stands.name)
     elif stands.is_dir():
         shutil.rmtree(stands)
+
+
+def _to_disk(place: Path) -> None:
+    """What is told to be whole is on disk: a power cut must not leave the word without the files."""
+    for path in [place, *place.rglob("*")]:
+        files.sync_folder(path)  # an fsync, of files as well

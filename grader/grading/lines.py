@@ -66,7 +66,7 @@ def table(book: Gradebook, width: int) -> str:
         [
             plain(grade.student.shown, 30),
             f"{grade.total:.2f}",
-            figure(grade.maximum),
+            figure(round(grade.maximum, 2)),
             f"{grade.percent:.1f}",
             "" if grade.status is Status.GRADED else str(grade.status),
         ]

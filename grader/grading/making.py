@@ -10,13 +10,13 @@ from grader.contract.errors import UsageError
 from grader.contract.submission import Submission
 from grader.contract.text import count, plain
 from grader.grading import notebooks, zips
-from grader.grading.finding import LIMIT, only_folder
+from grader.grading.finding import LIMIT
+from grader.grading.folders import only_folder
 from grader.grading.notebook import Unreadable
 from grader.grading.staging import stage_files
 from grader.grading.uploads import CODE, Piece, Upload
 from grader.host import source
 from grader.host.collect import ENTRIES, is_skipped, submission_of, submissions_at
-from grader.host.naming import safe_name
 
 _NAMED = 4  # files that a message names
 
@@ -34,15 +34,21 @@ class _Unfit(Exception):
     """Nothing that could be trained; the message is for the student."""
 
 
-def make(upload: Upload, work: Path) -> Made:
-    """Return what is trained of a hand-in: where it lies, or below `work`. Raises StoreError alone."""
+def make(upload: Upload, student: str, work: Path) -> Made:
+    """Return what is trained of a student's hand-in. Raises StoreError alone.
+
+    A student's own folder stays where it is; all else is brought below `work`, away from what others
+    handed in, in a folder that the key of the student names.
+    """
     if upload.problem:
         return Made(problem=upload.problem)
     notes: list[str] = []
     try:
-        path = _Maker(work, safe_name(upload.label), notes).make(upload)
-    except (_Unfit, Unreadable, zips.Broken, UsageError) as error:
+        path = _Maker(work, student, notes).make(upload)
+    except (_Unfit, Unreadable, zips.Broken, source.Unreadable, UsageError) as error:
         return Made(problem=plain(str(error), 300), notes=tuple(notes))
+    if path.name in ENTRIES:  # then the folder is the submission, for whoever collects it
+        path = path.parent
     if plain(str(path)) != str(path):
         return Made(problem=f"{plain(path.name)} has a name with characters that do not print: rename it")
     return Made(str(path), tuple(notes))
@@ -60,7 +66,7 @@ class _Maker:
         path = upload.pieces[0].path
         if path.is_dir():
             return self._in_folder(path)
-        if upload.foreign:
+        if path.suffix == ".py":
             return self._alone(path, upload.foreign)
         return self._from_file(path, upload.pieces[0].name)
 
@@ -69,6 +75,8 @@ class _Maker:
             return self._from_zip(path, name)
         if path.suffix.lower() == notebooks.ENDING:
             return self._from_notebook(path, name)
+        if path.suffix != ".py":
+            raise _Unfit(f"{plain(name)}: the name of a Python file ends in .py")
         return path
 
     def _from_several(self, pieces: tuple[Piece, ...]) -> Path:
@@ -99,16 +107,13 @@ class _Maker:
 
     def _unpacked(self, path: Path, name: str) -> Path:
         try:
-            unpacked = zips.unpack(path, self.work, zips.ONE)
+            unpacked = zips.unpack(path, self.work, zips.ONE, self.label)
         except zips.Broken as error:
             raise _Unfit(f"{plain(name)} {error}") from None
         if unpacked.refused:
             more = f" (and {len(unpacked.refused) - 1} more)" if len(unpacked.refused) > 1 else ""
             raise _Unfit(f"{plain(name)}: {unpacked.refused[0]}{more}")
-        folder = unpacked.folder
-        while (inner := only_folder(folder)) is not None:
-            folder = inner
-        return folder
+        return unpacked.folder
 
     def _from_notebook(self, path: Path, name: str) -> Path:
         try:
@@ -118,22 +123,23 @@ class _Maker:
         self.notes.extend(notes)
         return made
 
-    def _alone(self, path: Path, foreign: tuple[str, ...]) -> Path:
+    def _alone(self, path: Path, foreign: tuple[str, ...] = ()) -> Path:
+        """A file among other students', with the modules that it imports: its worker may read no more."""
         found = submission_of(path, path.name, LIMIT)
         own = [name for name in found.files if name not in foreign]
-        folder = stage_files(
-            self.work, self.label, {name: source.read(path.parent / name, LIMIT) for name in own}
-        )
-        self.notes.append(f"imports {_listed(foreign)}, which was not handed in with it")
-        return folder / path.name
+        if path.name not in own:
+            raise _Unfit(found.problem or f"{path.name} cannot be read")
+        files = {name: source.read(path.parent / name, LIMIT) for name in own}
+        if foreign:
+            self.notes.append(f"imports {_listed(foreign)}, which was not handed in with it")
+        return stage_files(self.work, self.label, files) / path.name
 
     # --- the one in a folder ---
 
     def _in_folder(self, folder: Path, *, within_zip: bool = False) -> Path:
         """Return the one submission in a student's folder. Raises _Unfit, UsageError."""
-        inner = only_folder(folder)
-        if inner is not None:
-            return self._in_folder(inner, within_zip=within_zip)
+        while (inner := only_folder(folder)) is not None:
+            folder = inner
         if any((folder / entry).is_file() for entry in ENTRIES):
             return folder
         files = _files(folder)

@@ -78,7 +78,7 @@ def with_metadata(found: Sequence[Upload], told: Sequence[Told], name: str) -> t
 def _told(sheet: Sheet, row: Row, zone: tzinfo) -> Told:
     when, attempt = None, None
     try:
-        when = times.parse_moment(row["submitted"], zone) if row["submitted"] else None
+        when = times.parse_moment(row["submitted"], zone, later=False) if row["submitted"] else None
     except UsageError as error:
         sheet.fault(row, f"submitted {error}")
     if re.fullmatch(r"0*[1-9]\d{0,5}", row["attempt"]):

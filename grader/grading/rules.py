@@ -43,6 +43,8 @@ def read_rules(given: Mapping[str, Given], said: Mapping[str, object], cwd: Path
     for key in values:
         if key != "timezone":
             _one(key, values, zone, read, wrong)
+    if "late" in read and "due" not in values:
+        wrong.append(f"{values['late'].source}: nothing is late without a due time: set due as well")
     if wrong:
         raise UsageError("\n".join(wrong))
     return Rules(**read)

@@ -50,18 +50,19 @@ def parse_span(text: str) -> timedelta:
     return span
 
 
-def parse_moment(text: str, zone: tzinfo) -> datetime:
+def parse_moment(text: str, zone: tzinfo, *, later: bool = True) -> datetime:
     """Return the moment, in UTC: ISO 8601, in the zone where it names no offset. Raises UsageError.
 
-    A date alone is the end of its day. An hour that the clocks show twice is the later one.
+    A date alone is the end of its day, and an hour that the clocks show twice the later one: what is due
+    is so at the last moment that is meant. With `later` False it is the first one, for what was handed in.
     """
     words = text.strip()
     try:
         if re.fullmatch(r"\d{4}-\d\d-\d\d", words):
-            read = datetime.combine(date.fromisoformat(words), _END_OF_DAY)
+            read = datetime.combine(date.fromisoformat(words), _END_OF_DAY if later else time.min)
         else:
             read = datetime.fromisoformat(words)
-        return in_utc(read, zone, later=True)
+        return in_utc(read, zone, later=later)
     except (ValueError, OverflowError):
         raise UsageError(
             f"{plain(text, 60)!r} is no time: write 2026-03-01, 2026-03-01 23:59 or 2026-03-01T23:59+01:00"

@@ -71,17 +71,23 @@ def is_junk(name: str) -> bool:
     )
 
 
-def unpack(archive: Path, work: Path, most: Most) -> Unpacked:
-    """Return an archive's files, in a folder below `work` that its bytes name. Raises Broken, StoreError."""
+def unpack(archive: Path, work: Path, most: Most, label: str = "zip") -> Unpacked:
+    """Return an archive's files, in a folder of this label below one in `work` that its bytes name.
+
+    Raises Broken, and StoreError.
+    """
     try:
         with _Bounded(archive) as file, zipfile.ZipFile(file) as opened:
             members = list(_members(opened, most))
             good = {member.name: member for member in members if not member.fault}
             file.seek(0)
-            digest = hashlib.sha256()
+            digest = hashlib.sha256(f"{label}\0".encode())
             while chunk := file.read(_LIST):
                 digest.update(chunk)
-            folder = staged(work, digest.hexdigest(), lambda made: _write(opened, good.values(), made, most))
+            folder = staged(
+                work, digest.hexdigest(), lambda made: _write(opened, good.values(), made / label, most)
+            )
+        folder /= label
     except _BROKEN as error:
         raise Broken(f"is no zip that can be read: {plain(str(error), 100)}") from None
     except OSError as error:
@@ -193,6 +199,7 @@ def _mark_clashes(members: Iterable[_Member]) -> None:
 
 
 def _write(opened: zipfile.ZipFile, members: Iterable[_Member], folder: Path, most: Most) -> None:
+    folder.mkdir()
     left = most.size
     for member in members:
         path = folder / member.name

@@ -45,7 +45,7 @@ _Handed = list[tuple[Tried, Handed]]
 def _files(
     graded: Graded, grade: Grade, store: Store, rubric: Path, before: Gradebook | None, handed: _Handed
 ) -> Iterator[tuple[str, bytes]]:
-    yield "README.txt", "\n".join(_readme(graded, grade, rubric, handed)).encode()
+    yield "README.txt", "\n".join([*_readme(graded, grade, rubric, handed), ""]).encode()
     yield "grade.json", _json(grade)
     yield "criteria.json", _json(graded.book.criteria)
     yield "marks.txt", "\n".join(_marks(graded.book, grade)).encode()

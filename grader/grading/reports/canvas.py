@@ -34,13 +34,13 @@ _LEFT = {"ex", "n/a"}  # excused there, or not assigned: a number would undo it
 def fill_canvas(gradebook_csv: bytes, column: str, graded: Graded) -> Filled:
     """Fill in the totals, by ID, SIS User ID and SIS Login ID; nothing else in the file changes.
 
-    `column` is the assignment's title, with or without its id. Raises UsageError, a line for each thing
-    that is wrong, for a file that is no gradebook, a column that is not there or read-only, a row that could
-    be two students, and a gradebook of another course.
+    `column` is the assignment's title, with or without its id; empty, it is the rubric's. Raises UsageError,
+    a line for each thing that is wrong, for a file that is no gradebook, a column that is not there or
+    read-only, a row that could be two students, and a gradebook of another course.
     """
     sheet = Sheet(gradebook_csv, "the Canvas gradebook")
     identities = _identities(sheet)
-    target = _column(sheet, column)
+    target = _column(sheet, column or graded.book.assignment)
     worth = _worth(sheet)
     told = sheet.at(worth, target) if worth is not None else ""
     if "read only" in told.lower():

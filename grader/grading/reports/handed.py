@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from grader.contract.errors import GraderError
-from grader.contract.text import plain
+from grader.contract.text import one_line, plain
 from grader.grading.model import Attempt
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def handed_in(attempt: Attempt, records: Sequence[Record]) -> Handed:
     place = _place(path, records) or PurePosixPath(f"submission/attempt-{attempt.number}", _name(path))
     files: list[tuple[str, bytes]] = []
     left_out: list[str] = []
-    for at, found in enumerate(_found(path)):
+    for at, found in enumerate(_found(path, left_out)):
         problem = "more files than can be packed" if at >= _MANY else _problem(found)
         try:
             data = b"" if problem else found.read_bytes()
@@ -65,8 +65,8 @@ def _place(path: Path, records: Sequence[Record]) -> PurePosixPath | None:
     return place if safe and place.name == path.name and "\\" not in str(place) else None
 
 
-def _found(path: Path) -> Iterator[Path]:
-    """All below a folder; or a file, and what it imports from beside it."""
+def _found(path: Path, left_out: list[str]) -> Iterator[Path]:
+    """All below a folder; or a file, and what it imports from beside it, as far as that can be read."""
     if path.is_dir() and not path.is_symlink():
         for folder, names, files in os.walk(path):
             names.sort()
@@ -74,17 +74,17 @@ def _found(path: Path) -> Iterator[Path]:
             yield from (Path(folder, name) for name in sorted([*files, *links]))
         return
     yield path
-    yield from (beside for beside in _beside(path) if beside != path)
+    try:
+        yield from (beside for beside in _beside(path) if beside != path)
+    except (GraderError, OSError) as error:
+        left_out.append(f"what it may import from beside it: {one_line(str(error))}")
 
 
 def _beside(path: Path) -> list[Path]:
     from grader.host.collect import grader_collect
     from grader.host.settings import make_config
 
-    try:
-        found = grader_collect(path=path, config=make_config()) or []
-    except (GraderError, OSError):
-        return []
+    found = grader_collect(path=path, config=make_config()) or []
     return [Path(each.folder, name) for each in found for name in sorted(each.files)]
 
 

@@ -17,7 +17,7 @@ def bins(percents: Sequence[float]) -> list[tuple[str, int]]:
     for value in percents:
         counts[10 if value > 100 else max(0, min(9, int(value // 10)))] += 1
     names = [f"{10 * at}–{10 * at + 10}" for at in range(10)]  # noqa: RUF001 - a range
-    return [*zip(names, counts, strict=False), *([("over 100", counts[10])] if counts[10] else [])]
+    return [*zip(names, counts, strict=False), *([(">100", counts[10])] if counts[10] else [])]
 
 
 def spread(percents: Sequence[float]) -> Markup:

@@ -128,7 +128,7 @@ def _message(book: Gradebook, criterion: Criterion, mark: Mark, marks: Mapping[s
     unmet = [name for name in criterion.after if name in visible and not _met(marks.get(name))]
     if not unmet:
         return "Something that this builds on was not met."
-    return f"This builds on what was not met: {', '.join(said(visible[name]) for name in unmet)}."
+    return f"This builds on what was not met: {', '.join(said(visible[name]).rstrip('.') for name in unmet)}."
 
 
 def _met(mark: Mark | None) -> bool:
@@ -160,7 +160,8 @@ def _lead(grade: Grade, lines: tuple[Line, ...]) -> str:
         return "Nothing was handed in."
     problem = said(best.attempt.problem if best else _first_problem(grade))
     if grade.status is Status.INVALID or problem:
-        return f"What was handed in could not be trained: {problem or 'it is no submission'}."
+        why = "" if grade.by else f": {problem}"  # a group's file may be named after another member
+        return f"What was handed in could not be trained{why if problem else ''}."
     if any(line.outcome is Outcome.GRADER_ERROR for line in lines):
         return "Part of this could not be judged, by no fault of yours. It costs you nothing."
     return ""
