@@ -476,9 +476,6 @@ RUBRICS = {
     ),
     "pytest.exit in a criterion": (CRITERION.replace("pass", "pytest.exit('enough')"), "enough"),
     "os._exit in a criterion": (CRITERION.replace("pass", "__import__('os')._exit(3)"), "ended with code 3"),
-    "points below zero": (CRITERION.replace("10", "-1"), "points are a number of at least 0, not -1"),
-    "too many points": (CRITERION.replace("10", "1e300"), "points are a number of at least 0"),
-    "a truth for points": (CRITERION.replace("10", "True"), "points are a number of at least 0, not True"),
 }  # fmt: skip
 
 
