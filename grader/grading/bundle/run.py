@@ -113,6 +113,8 @@ class Place:
         due = told.due_with(own, self.carried.extended, zone)
         if due is not None and told.created is not None:
             rules["due"] = due.isoformat()
+        else:
+            rules.pop("late", None)
         return {**table, "grading": rules}
 
     def _grading(self, told: Metadata, level: Isolation) -> OnPlatform:
@@ -178,7 +180,7 @@ class OnPlatform(Grading):
         more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
         shown = plain(", ".join(names[:_FEW]) + more, 200)
         upload = Upload(shown=shown, words=(KEY,), pieces=(Piece(folder.name, folder),))
-        made = make(upload, self.out / "handed-in")
+        made = make(upload, student.key, self.out / "handed-in")
         created = self._told.created
         attempt = Attempt(
             student=student.key,
