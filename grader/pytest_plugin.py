@@ -60,7 +60,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", _POINTS)
     if file := config.getoption("--grading-answers"):
         from grader.grading.answers import Answers
+        from grader.worker.confine import die_with_parent
 
+        die_with_parent(True)  # kill -9 of the one that grades leaves nobody behind
         config.pluginmanager.register(Answers(file), "grader-answers")
         sys.path.append(str(config.rootpath))  # last: nothing beside the rubric stands in for a library
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
-import pytest
 
 from grader.contract.text import one_line
 from grader.grading.model import Criterion, Outcome
 from grader.host import files
+
+if TYPE_CHECKING:
+    import pytest  # which the process that grades does without
+
+_FRAME = re.compile(r"(.+\.py):(\d+): in ")  # pytest's, of the traceback
+_UNREAD = re.compile(r"\s+File \"(.+)\", line (\d+)$")  # Python's, of a syntax error
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +62,8 @@ class Answers:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Note what the rubric calls itself."""
+        import pytest
+
         modules = (item.getparent(pytest.Module) for item in session.items)
         text = next((module.obj.__doc__ or "" for module in modules if module), "")
         self._title = one_line(text.strip().split("\n")[0], 200)
@@ -76,6 +85,14 @@ def read(file: Path) -> Told:
 
 
 def _in_a_line(text: str) -> str:
-    """The error out of pytest's account of it: the last line that it marks with an E."""
-    lines = [line[1:].strip() for line in text.splitlines() if line.startswith("E ")]
-    return one_line(lines[-1] if lines else (text.strip().splitlines() or ["it could not be collected"])[-1])
+    """The error out of pytest's account of it, with file and line: it marks what was raised with an E.
+
+    What is indented after the E is the code that Python could not read; what follows is more of the message.
+    """
+    said = [line[4:] for line in text.splitlines() if line.startswith("E   ")]
+    raised = next((line for line in said if line[:1].strip()), "") or (text.strip().splitlines() or [""])[-1]
+    frames = [found for line in text.splitlines() if (found := _FRAME.match(line))]
+    unread = [found for line in said if (found := _UNREAD.match(line))]
+    where = next(iter(unread or frames[-1:]), None)
+    line = raised or "it could not be collected"
+    return one_line(f"{Path(where[1]).name}:{where[2]}: {line}" if where else line, 1000)

@@ -96,11 +96,15 @@ def grade(
         alike=alike,
     )
     with outcome.holding(grading, write=not diff):
-        told = grading.check()
-        for line in lines.before(grading, told):
+        # where nothing is to be trained, what is wrong with the rubric is told soon enough by judging
+        told = grading.check() if grading.missing(rerun=wishes["rerun"]) else None
+        for line in lines.before(grading, told, quiet=quiet):
             say(line)
         outcome.rehearse(grading, told, wanted)
-        records = _train(grading, -1 if quiet else verbose, rerun=wishes["rerun"])
+        verbosity = -1 if quiet or told is None else verbose
+        records = _train(grading, verbosity, rerun=wishes["rerun"])
+        if not quiet:
+            say(f"judging by {plain(grading.rubric.name)} …")  # which may train further, unseen
         result = outcome.finished(grading, grading.judge(records), wanted, ctx.obj, write=not diff)
     for line in lines.after(result, terminal_width(), quiet=quiet):
         say(line)

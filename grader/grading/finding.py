@@ -12,7 +12,7 @@ from grader.contract.errors import UsageError
 from grader.contract.text import plain
 from grader.contract.trial import Limits
 from grader.grading import uploads, zips
-from grader.grading.folders import Place, files_below, is_within, only_folder
+from grader.grading.folders import Place, files_below, only_folder
 from grader.grading.roster import stem
 from grader.grading.uploads import CODE, Piece, Upload
 from grader.host.collect import ENTRIES, is_skipped, submission_of, submissions_at
@@ -157,8 +157,8 @@ class Finder:
     def _counting(self, paths: Iterable[Path], place: Place) -> list[Path]:
         children = []
         for path in paths:
-            if path.is_symlink() and (path.is_dir() or not is_within(path, place.root)):
-                self._leave_out(path, place, "is a link to a folder, or out of this one: put a copy there")
+            if path.is_symlink():  # out of this folder, or to what another student handed in
+                self._leave_out(path, place, "is a link: put a copy there")
             elif len(path.relative_to(place.root).parts) > _DEEPEST:
                 self._leave_out(path, place, "lies too deep to be anybody's")
             elif path.is_dir() or path.is_file():

@@ -82,11 +82,3 @@ def files_below(folder: Path) -> list[Path]:
         waiting += folders
         found += [path for path in inside if path not in folders]
     return found
-
-
-def is_within(path: Path, root: Path) -> bool:
-    """Whether a path, or what a link leads to, lies within a folder."""
-    try:
-        return path.resolve().is_relative_to(root.resolve())
-    except (OSError, RuntimeError):  # a link to itself
-        return False

@@ -64,11 +64,12 @@ class Grading:
         self.paths = request.paths or self._configured(found.given)
         self.rules: Rules = read_rules(found.grading, request.rules, Path.cwd())
         for path in self.paths:
-            if self.rubric.is_relative_to(path):
-                raise UsageError(
-                    f"{plain(str(self.rubric))} lies among the submissions in {plain(str(path))}: keep the "
-                    "rubric in a folder of its own"
-                )
+            for mine, what in ((self.rubric, "rubric"), (self.out, "grades")):
+                if mine.is_relative_to(path):
+                    raise UsageError(
+                        f"{plain(str(mine))} lies among the submissions in {plain(str(path))}: keep the "
+                        f"{what} in a folder of its own"
+                    )
 
     def _configured(self, given: Mapping[str, Any]) -> tuple[Path, ...]:
         paths = given["paths"].value if "paths" in given else ["submissions"]
@@ -100,15 +101,20 @@ class Grading:
         """Look whether the rubric can be run, before anything is trained for it. Raises UsageError."""
         return rubrics.check(self.rubric, self.asked)
 
+    def missing(self, *, rerun: bool = False) -> int:
+        """Return how many trainings there are to do. Raises GraderError."""
+        return self._trainings((), rerun=rerun).missing() if self.asked.attempts else 0
+
     def train(self, plugins: Sequence[object] = (), *, rerun: bool = False) -> list[Record]:
         """Train what is not trained yet. `plugins` listen. Raises GraderError and KeyboardInterrupt."""
-        if not self.asked.attempts:
-            return []
+        return self._trainings(plugins, rerun=rerun).records() if self.asked.attempts else []
+
+    def _trainings(self, plugins: Sequence[object], *, rerun: bool) -> Trainings:
         config = msgspec.structs.replace(self.asked, said={**self.asked.said, "rerun": rerun}).config()
         trainings = Trainings(config, [Named(self.asked.attempts), *plugins])
         self._submissions = trainings.submissions()
         trainings.want(cases(self._submissions, config.tasks, config.seeds))
-        return trainings.records()
+        return trainings
 
     def judge(self, records: Sequence[Record]) -> Graded:
         """Run the rubric on these trainings, and put everything together. Raises UsageError."""
@@ -193,8 +199,8 @@ def dated(graded: Graded, before: Gradebook | None) -> Graded:
 
 
 def encoded(book: Gradebook) -> bytes:
-    """The bytes of grades.json: the same for the same grades."""
-    return msgspec.json.format(msgspec.json.encode(book, order="deterministic"), indent=2) + b"\n"
+    """The bytes of grades.json: the same for the same grades. What is read from them is in the same order."""
+    return msgspec.json.format(msgspec.json.encode(book), indent=2) + b"\n"
 
 
 def _name(attempt: Attempt) -> str:

@@ -69,10 +69,9 @@ def put_in_place(folder: Path, place: Path, former: str) -> None:
         former = f"{base}-{taken}"
     try:
         _to_disk(place)
-        (place / _WHOLE).write_text(former, encoding="utf-8")
-        _to_disk(place / _WHOLE)
-        files.sync_folder(place)
-        _move(folder, place, former)
+        names = sorted(entry.name for entry in place.iterdir())
+        files.replace(place / _WHOLE, "\n".join([former, *names]).encode())
+        _move(folder, place)
     except OSError as error:
         raise files.not_written(folder, error) from error
 
@@ -91,23 +90,26 @@ def _go_on(folder: Path) -> None:
     try:
         for place in sorted(folder.glob(f"{_STAGED}*")):
             if (place / _WHOLE).is_file():
-                _move(folder, place, (place / _WHOLE).read_text(encoding="utf-8"))
+                _move(folder, place)
             else:
                 shutil.rmtree(place)
     except OSError as error:
         raise StoreError(f"cannot go on with {plain(str(folder))}: {error.strerror}") from error
 
 
-def _move(folder: Path, place: Path, former: str) -> None:
-    """Each step may have been done by a process that was killed after it."""
+def _move(folder: Path, place: Path) -> None:
+    """Each step may have been done by a process that was killed after it.
+
+    What was made and is not staged any more stands in its place already: the former one must not follow it.
+    """
+    former, *made = (place / _WHOLE).read_text(encoding="utf-8").split("\n")
     past = folder / HISTORY / former if former else None
-    made = {entry.name for entry in place.iterdir()} - {_WHOLE}
     for name in sorted({*OURS, *made}):
-        stands = folder / name
-        if stands.exists() and (name in made or past is not None):
+        stands, new = folder / name, place / name
+        if stands.exists() and (new.exists() or (name not in made and past is not None)):
             _make_room(stands, past)
-        if name in made:
-            (place / name).replace(stands)
+        if new.exists():
+            new.replace(stands)
     files.sync_folder(folder)
     shutil.rmtree(place)
 

@@ -21,11 +21,14 @@ _LISTED = 60  # students whose grades stand on the terminal; all of them stand i
 _PROBLEMS = 20
 
 
-def before(grading: Grading, told: Told) -> Iterator[str]:
+def before(grading: Grading, told: Told | None, *, quiet: bool) -> Iterator[str]:
     """Yield what is about to happen: how many are graded by what, and what needs a look at once."""
     students, attempts = len(grading.intake.students), len(grading.attempts)
-    yield f"{one_line(told.title or grading.rubric.name)}: {_worth(told.criteria)}"
-    yield f"{count(attempts, 'submission')} to judge; {count(students, 'student')}"
+    if told is not None and not quiet:
+        yield f"{one_line(told.title or grading.rubric.name)}: {_worth(told.criteria)}"
+    if not quiet:
+        done = "" if told is not None else ", all trained before (--rerun trains them again)"
+        yield f"{count(attempts, 'submission')} to judge{done}; {count(students, 'student')}"
     problems = grading.intake.problems
     yield from (f"warning: {one_line(problem)}" for problem in problems[:_PROBLEMS])
     if len(problems) > _PROBLEMS:
@@ -37,6 +40,7 @@ def after(result: Result, width: int, *, quiet: bool) -> Iterator[str]:
     book = result.graded.book
     if not quiet:
         yield ""
+        yield f"{one_line(book.assignment)}: {_worth(book.criteria)}"
         yield table(book, width)
         yield ""
     yield from _changes(result)
@@ -61,14 +65,16 @@ def table(book: Gradebook, width: int) -> str:
     rows = [
         [
             plain(grade.student.shown, 30),
-            figure(round(grade.total, 2)),
+            f"{grade.total:.2f}",
             figure(round(grade.maximum, 2)),
             f"{grade.percent:.1f}",
             "" if grade.status is Status.GRADED else str(grade.status),
-            one_line(_why(grade), max(20, width - 70)),
         ]
         for grade in shown
     ]
+    taken = sum(max(map(len, cells)) + 2 for cells in zip(*rows, strict=True)) if rows else 0
+    for row, grade in zip(rows, shown, strict=True):
+        row.append(one_line(_why(grade), max(10, width - taken)))
     heads = ["student", "total", "of", "%", "", ""]
     aligned = ("left", "decimal", "right", "decimal", "left", "left")
     made = tabulate(rows, heads, colalign=aligned, disable_numparse=True)
@@ -95,7 +101,7 @@ def _changes(result: Result) -> Iterator[str]:
     if not result.changes:
         yield f"no grade differs from those of {result.before.graded}"
         return
-    would = "changes" if result.written else "would change"
+    would = "changed" if result.written else "would change"
     yield f"{count(len(result.changes), 'grade')} {would} since {result.before.graded}:"
     yield from (f"  {_change(change)}" for change in result.changes)
 
@@ -115,12 +121,19 @@ def _to_look_at(book: Gradebook) -> Iterator[str]:
                 erred.setdefault(mark.criterion, []).append(grade)
                 said.setdefault(mark.criterion, mark.detail)
     for name, grades in erred.items():
-        last = (said[name].strip().splitlines() or [""])[-1]
         who = ", ".join(grade.student.key for grade in grades[:3]) + (", …" if len(grades) > 3 else "")
         yield (
             f"grader_error: {plain(name)} could not be judged for {count(len(grades), 'student')} "
-            f"({plain(who)}), which costs them nothing: {one_line(last, 200)}"
+            f"({plain(who)}), which costs them nothing: {_in_a_line(said[name])}"
         )
+
+
+def _in_a_line(detail: str) -> str:
+    """What was raised, and where, of pytest's account: it marks the one with an E, and ends in the other."""
+    written = detail.strip().splitlines() or [""]
+    raised = next((line[1:].strip() for line in written if line.startswith("E  ")), "")
+    where, _, kind = written[-1].rpartition(": ")
+    return one_line(f"{where}: {raised}" if where and kind and raised.startswith(kind) else written[-1], 200)
 
 
 def _in_short(book: Gradebook) -> str:

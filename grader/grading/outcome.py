@@ -65,20 +65,29 @@ def holding(grading: Grading, *, write: bool) -> Iterator[None]:
         yield
 
 
-def rehearse(grading: Grading, told: Told, wanted: Wanted) -> None:
-    """Try everything that can be wrong with what the caller gave. Raises UsageError, one line each."""
-    blank = grading.blank(told)
-    _filled(blank, wanted)
+def rehearse(grading: Grading, told: Told | None, wanted: Wanted) -> None:
+    """Try everything that can be wrong with what the caller gave. Raises UsageError, one line each.
+
+    Without what the rubric told, the platforms' files are tried when it is judged.
+    """
+    if told is not None:
+        _filled(grading.blank(told), wanted)
+    if wanted.column and wanted.canvas is None and wanted.moodle is None:
+        raise UsageError("--column names a column of the file that --canvas or --moodle gives: give one")
     if wanted.alike:
         from grader.grading.alike import alike
 
         alike({}, ())
-    if wanted.public is not None and (
-        wanted.public == grading.out or grading.out.is_relative_to(wanted.public)
-    ):
-        raise UsageError(
-            f"--public {plain(str(wanted.public))} holds what staff keep: name a folder of its own"
-        )
+    if wanted.public is not None:
+        _check_public(wanted.public, grading.out)
+
+
+def _check_public(folder: Path, out: Path) -> None:
+    shown = f"--public {plain(str(folder))}"
+    if out.is_relative_to(folder):
+        raise UsageError(f"{shown} holds what staff keep: name a folder of its own")
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{shown} is a file: name a folder")
 
 
 def finished(

@@ -55,9 +55,12 @@ def _of_attempts(one: Tried | None, other: Tried | None, before: Gradebook, now:
         if one is not other:
             yield "nothing was handed in before" if one is None else "nothing is handed in any more"
         return
-    if one.digest != other.digest:
+    if one.attempt.number != other.attempt.number:
         yield f"another hand-in counts: attempt {one.attempt.number} → {other.attempt.number}"
-    yield from _of_marks(one, other, _by_name(before), _by_name(now))
+    elif one.digest != other.digest:
+        yield f"attempt {one.attempt.number} is not the same any more"
+    if one.marks and other.marks:  # else it could not be judged at all, which its status tells
+        yield from _of_marks(one, other, _by_name(before), _by_name(now))
     if abs(one.penalty - other.penalty) > _NOTHING:
         yield f"penalty {one.penalty:g} → {other.penalty:g}"
 

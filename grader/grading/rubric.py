@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -35,7 +36,10 @@ def evaluate(rubric: Path, asked: Asked) -> Told:
 def digest(rubric: Path) -> str:
     """SHA-256 of the rubric and the modules beside it, which it may import."""
     found = hashlib.sha256()
-    for path in sorted({rubric, *rubric.parent.glob("*.py")}):
+    beside = (
+        path for path in rubric.parent.glob("*.py") if path.is_file()
+    )  # an editor leaves links to nothing
+    for path in sorted({rubric, *beside}):
         found.update(f"{path.name}\0{len(path.read_bytes())}\0".encode("utf-8", "surrogateescape"))
         found.update(path.read_bytes())
     return found.hexdigest()
@@ -114,9 +118,9 @@ def _run(rubric: Path, asked: Asked, options: Sequence[str]) -> Told:
             errors="replace", check=False,
         )  # fmt: skip
         told = _read(got)
-    if told.problems:
-        raise UsageError(f"{plain(str(rubric))}: {'; '.join(told.problems)}")
-    if done.returncode not in _ENDED_WELL:
+    if told is not None and told.problems:
+        raise UsageError("\n".join(_placed(rubric, problem) for problem in told.problems))
+    if told is None or done.returncode not in _ENDED_WELL:
         raise UsageError(_why(rubric, done.returncode, f"{done.stdout}\n{done.stderr}"))
     if not told.criteria:
         raise NothingCollected(
@@ -125,12 +129,18 @@ def _run(rubric: Path, asked: Asked, options: Sequence[str]) -> Told:
     return told
 
 
-def _read(file: Path) -> Told:
-    """What was told; nothing where the process did not come to it."""
+def _placed(rubric: Path, problem: str) -> str:
+    """A problem with the whole path before its line, once."""
+    own = problem.startswith(f"{rubric.name}:")
+    return f"{plain(str(rubric.parent))}/{problem}" if own else f"{plain(str(rubric))}: {problem}"
+
+
+def _read(file: Path) -> Told | None:
+    """What was told; None where the process did not come to it."""
     try:
         return answers.read(file)
     except (OSError, ValueError):
-        return Told()
+        return None
 
 
 def _environment() -> dict[str, str]:
@@ -145,5 +155,17 @@ def _why(rubric: Path, code: int, output: str) -> str:
     errors = [line.partition("ERROR:")[2] for line in lines if line.startswith("ERROR:")]
     if errors:
         return one_line(errors[0], 1000)
-    last = f": {lines[-1]}" if lines else ""
-    return one_line(f"{rubric}: the process that ran it ended with code {code}{last}", 1000)
+    if code < 0:
+        return one_line(f"{rubric}: {_signal(-code)} killed the process that ran it", 1000)
+    told = [line for line in lines if line.startswith(("!!!", "INTERNALERROR>"))] or lines
+    last = told[-1].removeprefix("INTERNALERROR>").strip("! ") if told else "it told nothing"
+    if "SystemExit" in last:
+        last = "it calls sys.exit() where pytest reads it"
+    return one_line(f"{rubric}: the process that ran it ended with code {code}: {last}", 1000)
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"

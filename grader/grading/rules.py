@@ -79,6 +79,8 @@ def _one(
 
 def _file(given: Given, _: tzinfo) -> Path:
     path = given.base / Path(str(given.value)).expanduser()
+    if path.is_dir():
+        raise UsageError(f"{plain(str(path))} is a folder: name a file")
     if not path.is_file():
         raise UsageError(f"there is no file {plain(str(path))}{_nearest(path)}")
     return path.absolute()

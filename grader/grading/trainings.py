@@ -93,6 +93,15 @@ class Trainings:
         """Return the records of all cases that were wanted, as they ended. Raises GraderError."""
         return list(self._main().values())
 
+    def missing(self) -> int:
+        """Return how many of the cases that were wanted have no record yet. Raises GraderError."""
+        from grader.host.session import Session
+
+        manager = self._manager()
+        manager.register(_Only(self._wanted))
+        steps, _ = Session(self.config, manager).preview()
+        return sum(step.done is None for step in steps)
+
     def further(self, case: Case, **overrides: Any) -> Record:
         """Train the case's submission once more, with another `seed`, `budget` or `task`.
 

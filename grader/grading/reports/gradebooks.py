@@ -101,7 +101,8 @@ def one_column(sheet: Sheet, columns: Sequence[int], names: Callable[[str], set[
     near = did_you_mean(wanted, {name for head in heads for name in sorted(names(head))})
     some = ", ".join(map(shown, heads[:8])) or "none"
     raise UsageError(
-        f"{sheet.what}: no assignment's column is named {shown(wanted)!r}{near or f'; there are: {some}'}"
+        f"{sheet.what}: no assignment's column is named {shown(wanted)!r}{near or f'; there are: {some}'}; "
+        "name it by --column"
     )
 
 
