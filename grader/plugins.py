@@ -38,6 +38,7 @@ BUILTINS = (
     "grader.host.commands.comparing",  # compare
     "grader.host.commands.verifying",  # verify
     "grader.grading.command",  # grade
+    "grader.grading.bundle.gradescope",  # gradescope
     "grader.host.commands.records",  # records: list, remove, merge
     "grader.host.commands.information",  # tasks, plugins
     # what becomes of the standings

@@ -14,6 +14,7 @@ import sessions
 
 from grader.grading.asked import Asked, HandedIn
 
+pytest_plugins = ("pytester",)
 COUNTING = """\
 from grader import hookimpl
 
@@ -320,13 +321,13 @@ def test_a_submission_beside_the_rubric_cannot_stand_in_for_a_library(tmp_path: 
         ("points(3)", "(): pass", "worth points and is about nobody's submission"),
     ],
 )
-def test_a_wrong_mark_is_one_line(tmp_path: Path, places: Path, mark: str, body: str, said: str) -> None:
+def test_a_wrong_mark_is_one_line(pytester: pytest.Pytester, mark: str, body: str, said: str) -> None:
     rubric = f"import pytest\n\n@pytest.mark.{mark}\ndef test_x{body}\n"
-    sessions.write(tmp_path, {"submissions/ada.py": sessions.GOOD, "rubric.py": rubric})
-    done = run("rubric.py", "--collect-only", cwd=tmp_path, places=places)
-    assert done.returncode in {2, 4}
-    assert said in done.stdout + done.stderr
-    assert "Traceback" not in done.stdout + done.stderr
+    sessions.write(pytester.path, {"submissions/ada.py": sessions.GOOD, "rubric.py": rubric})
+    done = pytester.runpytest_inprocess("rubric.py", "--collect-only", "-p", "no:xdist")
+    assert done.ret in {2, 4}
+    assert said in "\n".join([*done.outlines, *done.errlines])
+    assert "Traceback" not in "\n".join([*done.outlines, *done.errlines])
 
 
 def test_no_submissions_and_an_unknown_task_are_one_line(tmp_path: Path, places: Path) -> None:

@@ -64,6 +64,7 @@ class Trip(msgspec.Struct, frozen=True, kw_only=True):
     scratch: str
     user: int | None
     hidden: str
+    secrets: tuple[str, ...] = ()  # files and folders that it cannot open at any level
 
 
 class Start(msgspec.Struct, frozen=True, kw_only=True):

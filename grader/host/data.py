@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from grader.contract.task import Manifest, Task, TaskDefinition, TaskTables
     from grader.host.config import Config
 
+BROUGHT = "brought"  # below the cache: tasks that were prepared elsewhere, each by its name
 PROBE = 32  # training samples on which the two workers' outputs are compared
 
 # What only the data tells; all else comes from the definition of today, not of the day of preparing.
@@ -58,10 +59,19 @@ def data_places(config: Config) -> DataPlaces:
     return DataPlaces(data=_absolute(given) if given else None, downloads=cache_root() / "downloads")
 
 
+def entry_of(definition: TaskDefinition, places: DataPlaces, cache: Path) -> Path:
+    """Return the folder of a task's data, there or not.
+
+    What was brought along is taken as it is: its source may lie on another machine, or nowhere any more.
+    """
+    brought = cache / BROUGHT / definition.task.name
+    return brought if brought.is_dir() else cache / "tasks" / entries.entry_name(definition, places)
+
+
 def known_task(definition: TaskDefinition, places: DataPlaces, cache: Path) -> Task | None:
     """Return the task with its counts and digest as the cache tells them, its arrays unread; None without."""
     try:
-        manifest = entries.read_manifest(cache / "tasks" / entries.entry_name(definition, places))
+        manifest = entries.read_manifest(entry_of(definition, places, cache))
     except entries.Damaged:
         return None
     return _measured(definition.task, manifest)
@@ -80,7 +90,7 @@ def open_task(
     `tables` and `modules` are what the definition was registered from; `preparing` is called before
     anything is prepared. Raises GraderError, one line.
     """
-    entry = cache / "tasks" / entries.entry_name(definition, places)
+    entry = entry_of(definition, places, cache)
     try:
         return _load(definition.task, entry)
     except entries.Damaged:

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
@@ -37,8 +38,11 @@ def achieve(wish: Isolation | None) -> Isolation:
     return wish
 
 
-def fault(level: Isolation) -> str:
-    """Try the level with a canary. Return why it does not hold, in one line, or nothing."""
+def fault(level: Isolation, secrets: Iterable[Path] = ()) -> str:
+    """Try the level with a canary. Return why it does not hold, in one line, or nothing.
+
+    `secrets` are files and folders that must be out of reach even where no layer hides them.
+    """
     if sys.platform != "linux":
         return "" if level is Isolation.RLIMIT else "only Linux has it"
     with (
@@ -50,7 +54,14 @@ def fault(level: Isolation) -> str:
         hidden.flush()
         Path(hidden.name).chmod(0o644)  # so that no mode stands in for the layer that is tried
         scratch, user = sandbox.new_scratch()
-        trip = Trip(sandbox=sandbox.orders(), scratch=str(scratch), user=user, hidden=hidden.name)
+        orders = sandbox.orders()
+        trip = Trip(
+            sandbox=orders,
+            scratch=str(scratch),
+            user=user,
+            hidden=hidden.name,
+            secrets=tuple(map(str, secrets)),
+        )
         try:
             process, control = sandbox.start("grader.worker.canary", trip, {}, log)
         except (GraderError, OSError) as error:

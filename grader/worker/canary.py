@@ -11,6 +11,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from grader.contract.events import Trip
@@ -49,6 +50,7 @@ def _faults(trip: Trip) -> list[str]:
         faults.append("a file outside can be read")
     if Layer.NAMESPACES in layers and Path(trip.hidden).exists():
         faults.append("files outside are in sight")
+    faults += [f"{path} can be read" for path in trip.secrets if not _denied(partial(_opened, path))]
     if trip.user and os.getuid() != trip.user:
         faults.append("it is still root")
     Path(trip.scratch, "canary").write_text("works")
@@ -56,6 +58,11 @@ def _faults(trip: Trip) -> list[str]:
     thread.start()
     thread.join()
     return faults
+
+
+def _opened(path: str) -> None:
+    """Open a file or a folder: who can do that can read it."""
+    os.close(os.open(path, os.O_RDONLY))
 
 
 def _fork() -> None:
