@@ -109,11 +109,12 @@ def check_order(items: Sequence[pytest.Function], after: Mapping[str, Sequence[s
             raise pytest.UsageError(f"{place_of(item)}: {function_of(item)} comes after itself")
 
 
-def judged(call: pytest.CallInfo[None], credit: Credit | None, detail: str) -> Judged:
-    """Say what one phase of an item's run came to.
+def judged(call: pytest.CallInfo[None], credit: Credit | None, detail: str, failure: str = "") -> Judged:
+    """Say what one phase of an item's run came to. `failure` says how its training failed, if it did.
 
     Only an assertion, `pytest.fail` and the like are the student's: whatever else is raised, or goes wrong
-    before and after the test itself, is the rubric's fault or the harness's.
+    before and after the test itself, is the rubric's fault or the harness's. Where the training failed, a
+    test that trips over what its record lacks, as a model or a time, trips over that.
     """
     error = call.excinfo.value if call.excinfo else None
     detail = _ADDRESS.sub("", detail)
@@ -128,6 +129,8 @@ def judged(call: pytest.CallInfo[None], credit: Credit | None, detail: str) -> J
     theirs = isinstance(error, AssertionError | Failed) and not isinstance(error, NotJudged)
     if call.when == "call" and theirs:
         return Judged(Outcome.FAILED, 0.0, _said(error), detail[:_DETAIL])
+    if call.when == "call" and failure and not isinstance(error, NotJudged):
+        return Judged(Outcome.FAILED, 0.0, failure[:_MESSAGE], detail[:_DETAIL])
     return Judged(Outcome.GRADER_ERROR, 1.0, "", detail[-_DETAIL:])
 
 

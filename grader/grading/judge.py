@@ -84,10 +84,11 @@ class Judge:
         criterion = self._door.criterion(item)
         if criterion is None or (call.when != "call" and call.excinfo is None):
             return report
-        found = criteria.judged(call, item.stash.get(_CREDIT, None), report.longreprtext)
-        self._judged[item.nodeid] = found
         case = case_of(item)
         assert case is not None  # as taken
+        failure = self._door.trainings.failure(case)
+        found = criteria.judged(call, item.stash.get(_CREDIT, None), report.longreprtext, failure)
+        self._judged[item.nodeid] = found
         asked_for = not criterion.extra and found.outcome is not Outcome.EXCUSED
         maximum = criterion.points if asked_for else 0.0
         told: list[tuple[str, object]] = [

@@ -41,15 +41,13 @@ class Metrics(dict[str, float]):
 
     def __init__(self, record: Record) -> None:
         super().__init__(record.metrics)
-        self._status, self._phase = record.status, record.phase
-        self._reason = record.reason
+        self._failure = _failure(record)
 
     def __missing__(self, name: str) -> float:
         __tracebackhide__ = True  # pytest shows the rubric's line
-        if self._status is Status.OK:
+        if not self._failure:
             raise KeyError(f"{name!r}: there are {', '.join(self)}")
-        where = f" in {self._phase}" if self._phase else ""
-        raise AssertionError(f"the training ended as {self._status}{where}: {self._reason}")
+        raise AssertionError(self._failure)
 
 
 class Trainings:
@@ -92,6 +90,12 @@ class Trainings:
     def records(self) -> list[Record]:
         """Return the records of all cases that were wanted, as they ended. Raises GraderError."""
         return list(self._main().values())
+
+    def failure(self, case: Case) -> str:
+        """Say how the training of a case failed; '' where it did not, or nobody has asked for it."""
+        known = (found.get(case.key) for found in self._known.values() if isinstance(found, dict))
+        record = next(filter(None, known), None) if case.seed is not None else None
+        return _failure(record) if record else ""
 
     def missing(self) -> int:
         """Return how many of the cases that were wanted have no record yet. Raises GraderError."""
@@ -204,6 +208,14 @@ class _Only:
     @hookimpl
     def grader_modify_trials(self, trials: list[Trial]) -> None:
         trials[:] = [trial for trial in trials if key_of_trial(trial) in self._wanted]
+
+
+def _failure(record: Record) -> str:
+    """One sentence; '' for a training that ended well, or failed by the harness's own fault."""
+    if record.status in {Status.OK, Status.HARNESS_ERROR}:
+        return ""
+    where = f" in {record.phase}" if record.phase else ""
+    return f"the training ended as {record.status}{where}: {record.reason}"
 
 
 def _judgeable(record: Record) -> Record:
