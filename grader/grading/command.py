@@ -12,6 +12,7 @@ from grader import hookimpl
 from grader.contract.text import plain
 from grader.host.commands import say, terminal_width
 from grader.host.commands.running import session_options
+from grader.host.files import absolute
 
 if TYPE_CHECKING:
     from grader.contract.record import Record
@@ -92,7 +93,7 @@ def grade(
         canvas=_content(canvas),
         moodle=_content(moodle),
         column=column,
-        public=Path.cwd() / public if public else None,
+        public=absolute(public) if public else None,
         alike=alike,
     )
     with outcome.holding(grading, write=not diff):
@@ -115,16 +116,15 @@ def _request(rubric: str, paths: Sequence[str], wishes: dict[str, Any]) -> Reque
     """The caller's words, with paths made absolute: the rubric's process works elsewhere."""
     from grader.grading.grade import Request
 
-    here = Path.cwd()
     rules = {name: wishes.pop(name) for name in _RULES}
     out = wishes.pop("out")
     for name in ("data", "leaderboard"):
-        wishes[name] = str(here / Path(wishes[name]).expanduser()) if wishes[name] else None
+        wishes[name] = str(absolute(wishes[name])) if wishes[name] else None
     said = {name: value for name, value in wishes.items() if name != "rerun" and value not in (None, ())}
     return Request(
-        rubric=(here / rubric).absolute(),
-        paths=tuple((here / path).absolute() for path in paths),
-        out=here / out if out else None,
+        rubric=absolute(rubric),
+        paths=tuple(map(absolute, paths)),
+        out=absolute(out) if out else None,
         said=said,
         rules=rules,
     )

@@ -47,7 +47,7 @@ class Door:
             return self._asked.config()
         given, here = self._config.getoption, self._config.invocation_params.dir
         return make_config(
-            cwd=fence.home(self._config).absolute(),
+            cwd=fence.home(self._config),
             paths=[here / path for path in given("--submissions")],
             tasks=given("--task"),
             budget=given("--budget"),

@@ -8,6 +8,7 @@ way of writing is refused where pytest has found no settings elsewhere. `--submi
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -45,8 +46,8 @@ def home(config: pytest.Config) -> Path:
     for argument in config.known_args_namespace.file_or_dir:
         path = here / str(argument).partition("::")[0]
         if path.exists():
-            return path if path.is_dir() else path.parent
-    return here
+            return _spelt(path if path.is_dir() else path.parent)
+    return _spelt(here)
 
 
 def inside(path: Path, config: pytest.Config) -> bool:
@@ -63,7 +64,7 @@ def _places(config: pytest.Config) -> tuple[Path, ...]:
 
 
 def _named(config: pytest.Config, given: list[str]) -> tuple[Path, ...]:
-    return tuple((config.invocation_params.dir / path).absolute() for path in given)
+    return tuple(_spelt(config.invocation_params.dir / path) for path in given)
 
 
 def _configured(config: pytest.Config) -> tuple[Path, ...]:
@@ -71,7 +72,7 @@ def _configured(config: pytest.Config) -> tuple[Path, ...]:
 
     Every pytest that finds this plugin comes here: a folder that is not ours costs a look at one file.
     """
-    here = home(config).absolute()
+    here = home(config)
     if not any(_mentions_us(folder / "pyproject.toml") for folder in (here, *here.parents)):
         return (here / "submissions",)
     from grader.contract.errors import GraderError
@@ -95,7 +96,7 @@ def _mentions_us(file: Path) -> bool:
 def _within(path: Path, place: Path) -> bool:
     """By the path as written, and by what it leads to."""
     real = path.resolve()
-    return path.absolute().is_relative_to(place) or real.is_relative_to(place.resolve())
+    return _spelt(path).is_relative_to(place) or real.is_relative_to(place.resolve())
 
 
 def _check_names(folders: list[Path], named: tuple[Path, ...]) -> None:
@@ -117,3 +118,8 @@ def _shown(path: Path | str) -> str:
     from grader.contract.text import plain
 
     return plain(str(path))
+
+
+def _spelt(path: Path) -> Path:
+    """Absolute and without `..`, as discovery spells it; a link keeps its name."""
+    return Path(os.path.abspath(path))  # noqa: PTH100 - and nothing of ours is imported for it

@@ -23,6 +23,7 @@ from grader.grading.pseudonyms import secret
 from grader.grading.rules import Rules, in_words, read_rules
 from grader.grading.totals import Judged, grades, to_judge
 from grader.grading.trainings import Trainings
+from grader.host.files import absolute
 
 if TYPE_CHECKING:
     from grader.contract.record import Record
@@ -73,7 +74,7 @@ class Grading:
 
     def _configured(self, given: Mapping[str, Any]) -> tuple[Path, ...]:
         paths = given["paths"].value if "paths" in given else ["submissions"]
-        return tuple(self.config.root / path for path in paths)
+        return tuple(absolute(self.config.root / path) for path in paths)
 
     @cached_property
     def intake(self) -> Intake:

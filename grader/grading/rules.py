@@ -12,6 +12,7 @@ from grader.contract.errors import UsageError
 from grader.contract.text import did_you_mean, plain
 from grader.grading import times
 from grader.grading.late import Late
+from grader.host.files import absolute
 from grader.host.pyproject import Given
 
 Choice = Literal["latest", "first", "best"]
@@ -83,7 +84,7 @@ def _file(given: Given, _: tzinfo) -> Path:
         raise UsageError(f"{plain(str(path))} is a folder: name a file")
     if not path.is_file():
         raise UsageError(f"there is no file {plain(str(path))}{_nearest(path)}")
-    return path.absolute()
+    return absolute(path)
 
 
 def _places(given: Given, _: tzinfo) -> tuple[Path, ...]:
@@ -92,7 +93,7 @@ def _places(given: Given, _: tzinfo) -> tuple[Path, ...]:
     missing = [path for path in paths if not path.exists()]
     if missing:
         raise UsageError(f"there is no file or folder {plain(str(missing[0]))}{_nearest(missing[0])}")
-    return tuple(path.absolute() for path in paths)
+    return tuple(map(absolute, paths))
 
 
 def _nearest(path: Path) -> str:

@@ -13,6 +13,11 @@ from grader.contract.text import plain
 SUFFIX = ".tmp"  # of a file in the making; its name also begins with a dot
 
 
+def absolute(path: Path | str) -> Path:
+    """The path as discovery spells it: absolute, without `..`, and a link under its own name."""
+    return Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100 - resolve() would follow the link
+
+
 def stage(path: Path, data: bytes) -> Path:
     """Write the data to a new file beside `path` and return it, on disk. OSError leaves nothing behind."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{SUFFIX}")

@@ -76,8 +76,8 @@ def gradescope(
     if wishes["data"]:
         wishes["data"] = str(here / Path(wishes["data"]).expanduser())
     order = Order(
-        rubric=(here / rubric).absolute(),
-        include=tuple(here / path for path in include),
+        rubric=files.absolute(rubric),
+        include=tuple(map(files.absolute, include)),
         pip_config=here / pip_config if pip_config else None,
         timeout=timeout or settings.TIMEOUT,
         said={name: value for name, value in wishes.items() if value not in (None, ())},
