@@ -69,7 +69,7 @@ finn.py,2026-03-02T11:00
 """
 RUBRIC = '''\
 """Homework 3: digits"""
-import pytest
+import re; import pytest
 from grader import points
 
 
@@ -99,8 +99,9 @@ def test_zebra(record):
 
 
 @pytest.mark.points(5, extra=True)
-def test_small(record):
-    assert record.model.parameters < 1500, f"{record.model.parameters} parameters"
+def test_small(submission):
+    source = open(submission.entry).read()
+    assert int(re.search(r"in_features, (\\d+)", source).group(1)) < 20, "too large"
 '''
 TRAP = """\
 import pathlib
@@ -246,7 +247,7 @@ def test_what_the_rubric_fails_at_costs_nothing_and_is_told_to_staff(
     assert rows()["emil"]["test_small"] == "5"
     line = next(line for line in trained[1].out.splitlines() if line.startswith("grader_error: test_small"))
     assert "1 student (emil)" in line
-    assert line.endswith("rubric.py:33: AttributeError: 'NoneType' object has no attribute 'parameters'")
+    assert line.endswith("rubric.py:34: AttributeError: 'NoneType' object has no attribute 'group'")
     assert "&#39;NoneType&#39; object has no attribute" in Path("grades/staff.html").read_text()
     assert "NoneType" not in Path("grades/feedback/emil.html").read_text()
 
