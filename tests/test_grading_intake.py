@@ -60,7 +60,7 @@ class Course:
     """A folder of hand-ins, a roster, and a folder to work in."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.work = folder, folder / "work"
+        self.folder, self.work = folder, folder / "handed-in"
         self.roster: Path | None = None
 
     def write(self, files: Mapping[str, Content]) -> None:
@@ -451,8 +451,8 @@ class TestPlatforms:
         }
 
     def test_a_folder_that_cannot_be_written_is_one_line(self, course: Course) -> None:
-        course.write({"s/ada.py": GOOD, "work": "a file"})
-        with pytest.raises(StoreError, match=r"cannot write .*/work/\w+: (File exists|Not a directory)"):
+        course.write({"s/ada.py": GOOD, "handed-in": "a file"})
+        with pytest.raises(StoreError, match=r"cannot write .*/handed-in/\w+: (File exists|Not a directory)"):
             course.take("s")
 
     def test_two_that_write_the_same_at_once_leave_one(self, tmp_path: Path) -> None:
@@ -543,7 +543,7 @@ class TestHostileZips:
         assert not [
             path for path in course.folder.rglob("*") if path.is_symlink() or path.name.endswith(".tmp")
         ]
-        assert {path.name for path in course.folder.iterdir()} == {"hw.zip", "work"}
+        assert {path.name for path in course.folder.iterdir()} == {"hw.zip", "handed-in"}
 
     def test_a_member_that_leads_out_of_a_course_s_zip_is_named(self, course: Course) -> None:
         course.write({"hw.zip": zipped({"../../ada.py": GOOD, "bob.py": GOOD})})

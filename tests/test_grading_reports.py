@@ -76,7 +76,7 @@ class TestScrub:
         [
             ('File "/srv/course/hw3/ada.py", line 3', 'File "ada.py", line 3'),
             ("no such file: '/home/my user/data set/x.csv'", "no such file: 'x.csv'"),
-            ("at /work/a/b.py:3, and (/tmp/x/y)", "at b.py:3, and (y)"),
+            ("at /srv/a/b.py:3, and (/var/x/y)", "at b.py:3, and (y)"),
             ("in /usr/lib/python3.11/json/decoder.py", "in json/decoder.py"),
             ("/opt/v/lib/python3.11/site-packages/torch/nn/functional.py", "torch/nn/functional.py"),
             (r"C:\Users\ada\hw\x.py and \\server\share\x.py", "x.py and x.py"),

@@ -35,9 +35,9 @@ _AUTOLINK = re.compile(r"://|(?<=www)\.", re.IGNORECASE)  # GitHub links bare ad
 _FORMULA = tuple("=+-@\t\r\n")
 
 
-def count(number: int, word: str) -> str:
-    """`1 trial`, `2 trials`."""
-    return f"{number} {word}{'s' if number != 1 else ''}"
+def count(number: int, word: str, plural: str = "") -> str:
+    """`1 trial`, `2 trials`; `2 criteria` where the plural is said."""
+    return f"{number} {word if number == 1 else plural or f'{word}s'}"
 
 
 def one_line(text: str, limit: int = LINE) -> str:
@@ -96,6 +96,14 @@ def plain_json(data: bytes) -> bytes:
     if not text.replace("\n", "").isprintable():
         text = "".join(char if char.isprintable() or char == "\n" else _json_escape(char) for char in text)
     return _HIDDEN.sub(lambda match: _json_escape(match[0]), text).encode()
+
+
+def json_document(value: object, *, in_order: bool = False) -> bytes:
+    """Return a value as a file of JSON for people too: laid out, safe to print, the keys sorted if asked."""
+    import msgspec
+
+    compact = msgspec.json.encode(value, order="deterministic" if in_order else None)
+    return plain_json(msgspec.json.format(compact, indent=2)) + b"\n"
 
 
 def encodable(text: str, encoding: str) -> str:

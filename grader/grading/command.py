@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from grader import hookimpl
 from grader.contract.text import plain
-from grader.host.commands import say, terminal_width
+from grader.host.commands import given_path, say, terminal_width
 from grader.host.commands.running import session_options
-from grader.host.files import absolute
+from grader.host.files import content
 
 if TYPE_CHECKING:
     from grader.contract.record import Record
@@ -90,10 +89,10 @@ def grade(
         say(f"wrote {plain(str(outcome.appeal(grading, appeal)))}")
         return
     wanted = outcome.Wanted(
-        canvas=_content(canvas),
-        moodle=_content(moodle),
+        canvas=content(given_path(canvas)) if canvas else None,
+        moodle=content(given_path(moodle)) if moodle else None,
         column=column,
-        public=absolute(public) if public else None,
+        public=given_path(public) if public else None,
         alike=alike,
     )
     with outcome.holding(grading, write=not diff):
@@ -119,25 +118,15 @@ def _request(rubric: str, paths: Sequence[str], wishes: dict[str, Any]) -> Reque
     rules = {name: wishes.pop(name) for name in _RULES}
     out = wishes.pop("out")
     for name in ("data", "leaderboard"):
-        wishes[name] = str(absolute(wishes[name])) if wishes[name] else None
+        wishes[name] = str(given_path(wishes[name])) if wishes[name] else None
     said = {name: value for name, value in wishes.items() if name != "rerun" and value not in (None, ())}
     return Request(
-        rubric=absolute(rubric),
-        paths=tuple(map(absolute, paths)),
-        out=absolute(out) if out else None,
+        rubric=given_path(rubric),
+        paths=tuple(map(given_path, paths)),
+        out=given_path(out) if out else None,
         said=said,
         rules=rules,
     )
-
-
-def _content(path: str | None) -> bytes | None:
-    """A file that the caller named. Raises UsageError."""
-    from grader.contract.errors import UsageError
-
-    try:
-        return Path(path).read_bytes() if path else None
-    except OSError as error:
-        raise UsageError(f"{plain(path or '')} cannot be read: {error.strerror}") from None
 
 
 def _train(grading: Grading, verbosity: int, *, rerun: bool) -> list[Record]:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from grader.host.config import Config
 
 CASE = "_grader_case"  # the fixture that is parametrised
-TRAINING = "_grader_training"  # the one that says that a training is asked for
 
 
 class Door:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import tzinfo
@@ -16,6 +15,7 @@ from grader.grading.folders import Place, files_below, only_folder
 from grader.grading.roster import stem
 from grader.grading.uploads import CODE, Piece, Upload
 from grader.host.collect import ENTRIES, is_skipped, submission_of, submissions_at
+from grader.host.files import absolute
 
 LIMIT = Limits().submission
 _DEPTH = 6  # folders that are looked through for a name of the roster
@@ -33,7 +33,7 @@ class Finder:
 
     def find(self, given: Path) -> list[Upload]:
         """Return the hand-ins at a path. Raises UsageError where there is nothing that can be read."""
-        path = Path(os.path.abspath(given))  # noqa: PTH100 - resolve() would follow the link that was given
+        path = absolute(given)
         if not path.exists():
             raise UsageError(f"{plain(str(given))}: no such file or folder")
         if self.is_container(path):

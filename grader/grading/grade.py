@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -59,7 +59,6 @@ class Grading:
         self.out = request.out or found.root / "grades"
         said = {**request.said}
         said["leaderboard"] = said.get("leaderboard") or str(self.out / "leaderboard")
-        self._submissions: list[Submission] = []
         self._asked = Asked(cwd=str(home), said=said, attempts=())
         self.config: Config = self._asked.config()
         self.paths = request.paths or self._configured(found.given)
@@ -113,9 +112,15 @@ class Grading:
     def _trainings(self, plugins: Sequence[object], *, rerun: bool) -> Trainings:
         config = msgspec.structs.replace(self.asked, said={**self.asked.said, "rerun": rerun}).config()
         trainings = Trainings(config, [Named(self.asked.attempts), *plugins])
-        self._submissions = trainings.submissions()
         trainings.want(cases(self._submissions, config.tasks, config.seeds))
         return trainings
+
+    @cached_property
+    def _submissions(self) -> list[Submission]:
+        """The attempts that are judged, as discovery reads them. Raises GraderError."""
+        if not self.asked.attempts:
+            return []
+        return Trainings(self.asked.config(), [Named(self.asked.attempts)]).submissions()
 
     def judge(self, records: Sequence[Record]) -> Graded:
         """Run the rubric on these trainings, and put everything together. Raises UsageError."""
@@ -147,10 +152,7 @@ class Grading:
             grades=grades(self.intake, told.criteria, judged, self.rules, secret(self.out)),
             problems=self.intake.problems,
         )
-        found: dict[str, list[Record]] = {}
-        for record in records:
-            found.setdefault(record.submission.name, []).append(record)
-        return Graded(book, found)
+        return with_records(book, records)
 
     def alike(self, graded: Graded) -> tuple[list[Alike], list[str]]:
         """Compare the attempts that count. Returns the pairs, and a line for each file that could not be.
@@ -166,7 +168,7 @@ class Grading:
             submission = by_name.get(grade.best.submission) if grade.best and not grade.by else None
             if submission is not None:
                 handed[grade.student.key] = [Path(submission.folder, name) for name in submission.files]
-                groups.setdefault(grade.student.group or grade.student.key, []).append(grade.student.key)
+                groups.setdefault(grade.student.team or grade.student.key, []).append(grade.student.key)
         apart = [(a, b) for keys in groups.values() for a in keys for b in keys]
         said: list[str] = []
         return alike(handed, self.rules.handout, apart=apart, tell=said.append), said
@@ -177,6 +179,14 @@ class Grading:
         if path.is_relative_to(self.config.root) and not path.is_relative_to(self.out):
             return plain(path.relative_to(self.config.root).as_posix())
         return plain(f"{_name(attempt)}/{path.name}")
+
+
+def with_records(book: Gradebook, records: Iterable[Record]) -> Graded:
+    """Return the grades with these records, by the submissions' names."""
+    found: dict[str, list[Record]] = {}
+    for record in records:
+        found.setdefault(record.submission.name, []).append(record)
+    return Graded(book, found)
 
 
 def former(out: Path) -> Gradebook | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from grader.grading.model import Attempt, Student
 from grader.grading.roster import read_roster, stem, with_keys
 from grader.grading.rules import Rules
 from grader.grading.uploads import Upload
+from grader.host.files import absolute
 
 _DOWNLOAD = timedelta(minutes=2)  # dates of so many files so close together are those of a download
 _FEW = 3
@@ -84,7 +84,7 @@ def _read(
 def _by_folder(paths: Iterable[Path], finder: Finder) -> dict[Path, list[Path]]:
     """The paths by the folder that they lie in: a shell makes many of one `folder/*`."""
     together: dict[Path, list[Path]] = {}
-    for path in map(Path, dict.fromkeys(os.path.abspath(each) for each in paths)):  # noqa: PTH100 - follows no link
+    for path in dict.fromkeys(map(absolute, paths)):
         apart = not path.exists() or finder.is_container(path)
         together.setdefault(path if apart else path.parent, []).append(path)
     return together

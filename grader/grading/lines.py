@@ -91,7 +91,7 @@ def _why(grade: Grade) -> str:
 def _worth(criteria: Sequence[Criterion]) -> str:
     maximum = math.fsum(each.points for each in criteria if not each.extra)
     extra = math.fsum(each.points for each in criteria if each.extra)
-    told = f"{len(criteria)} criteria" if len(criteria) != 1 else "1 criterion"
+    told = count(len(criteria), "criterion", "criteria")
     return f"{told}, {maximum:g} points" + (f" and {extra:g} extra" if extra else "")
 
 

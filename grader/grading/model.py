@@ -76,6 +76,11 @@ class Student(msgspec.Struct, frozen=True, kw_only=True):
     extension: str = ""  # as written: a span like "2 days", or a time in ISO 8601
 
     @property
+    def team(self) -> str:
+        """The group, as it is told from others; empty for who is in none."""
+        return self.group.strip().casefold()
+
+    @property
     def shown(self) -> str:
         """The name for staff."""
         return self.name or self.key
@@ -144,9 +149,9 @@ class Gradebook(msgspec.Struct, frozen=True, kw_only=True):
     grades: tuple[Grade, ...]  # by student's key
     problems: tuple[str, ...] = ()  # for staff: a file without a student, a gradebook's unmatched rows
 
-    def criterion(self, name: str) -> Criterion:
-        """Return the criterion of this name."""
-        return next(each for each in self.criteria if each.name == name)
+    def criterion(self, name: str) -> Criterion | None:
+        """Return the criterion of this name, None where there is none."""
+        return next((each for each in self.criteria if each.name == name), None)
 
     @property
     def visible(self) -> tuple[Criterion, ...]:

@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING
 from grader.contract.errors import UsageError
 from grader.contract.text import did_you_mean, plain
 from grader.grading import keeping
-from grader.grading.grade import BOOK, Grading, dated, encoded, former
+from grader.grading.grade import BOOK, Grading, dated, encoded, former, with_records
 from grader.grading.model import Alike, Gradebook, Graded, Status, Student
 from grader.grading.regrade import Change, changes
 
 if TYPE_CHECKING:
     import pluggy
 
-    from grader.contract.record import Record
     from grader.grading.answers import Told
     from grader.grading.reports.gradebooks import Filled
 
@@ -136,10 +135,7 @@ def appeal(grading: Grading, student: str) -> Path:
         hint = did_you_mean(student, [each.student.key for each in book.grades])
         raise UsageError(f"there is no student {plain(student, 60)!r} in {BOOK}{hint}")
     records, _ = Store(grading.config.leaderboard).read()
-    found: dict[str, list[Record]] = {}
-    for record in records:
-        found.setdefault(record.submission.name, []).append(record)
-    graded = Graded(book, found)
+    graded = with_records(book, records)
     return pack_appeal(
         graded, known[student.casefold()], grading.out, grading.config.leaderboard, grading.rubric
     )

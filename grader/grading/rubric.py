@@ -36,12 +36,10 @@ def evaluate(rubric: Path, asked: Asked) -> Told:
 def digest(rubric: Path) -> str:
     """SHA-256 of the rubric and the modules beside it, which it may import."""
     found = hashlib.sha256()
-    beside = (
-        path for path in rubric.parent.glob("*.py") if path.is_file()
-    )  # an editor leaves links to nothing
+    beside = (path for path in rubric.parent.glob("*.py") if path.is_file())  # editors leave links to nothing
     for path in sorted({rubric, *beside}):
-        found.update(f"{path.name}\0{len(path.read_bytes())}\0".encode("utf-8", "surrogateescape"))
-        found.update(path.read_bytes())
+        data = path.read_bytes()
+        found.update(f"{path.name}\0{len(data)}\0".encode("utf-8", "surrogateescape") + data)
     return found.hexdigest()
 
 

@@ -77,11 +77,11 @@ class _Course:
         for attempt in intake.attempts:
             self.attempts.setdefault(attempt.student, []).append(attempt)
         for student in intake.students:
-            self.groups.setdefault(_group(student), []).append(student.key)
+            self.groups.setdefault(student.team, []).append(student.key)
 
     def together(self, student: Student) -> list[str]:
         """The keys of all for whom a hand-in of the student's counts."""
-        return self.groups[_group(student)] if _group(student) else [student.key]
+        return self.groups[student.team] if student.team else [student.key]
 
 
 @dataclass(frozen=True)
@@ -110,10 +110,6 @@ class _Case:
         if len(keys) == 1:
             return sorted(found, key=lambda each: each.number)
         return sorted(found, key=lambda each: (_moment(each) or _EARLIEST, each.number, each.student))
-
-
-def _group(student: Student) -> str:
-    return student.group.strip().casefold()
 
 
 def _that_may_count(case: _Case) -> list[Attempt]:
@@ -229,7 +225,7 @@ def _why_unsettled(best: Tried, status: Status) -> Iterator[str]:
         yield best.attempt.problem
     elif status is Status.GRADER_ERROR:
         erred = sum(mark.outcome is Outcome.GRADER_ERROR for mark in best.marks)
-        what = count(erred, "criterion").replace("criterions", "criteria") if best.marks else "grading"
+        what = count(erred, "criterion", "criteria") if best.marks else "grading"
         yield f"{what} failed by no fault of this submission's: staff looks at it"
 
 

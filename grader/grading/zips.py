@@ -1,7 +1,8 @@
-"""Zip files, read as data: nothing of them is written but plain files, below one folder, within limits.
+"""Zip files. Those of others are read as data: nothing of them is written but plain files, within limits.
 
 What is too large or no zip at all is refused as a whole, and so are single members that lie about where
-they belong. Sizes are counted as they come out; a header says what its author likes.
+they belong. Sizes are counted as they come out; a header says what its author likes. Our own are the same
+bytes for the same files.
 """
 
 from __future__ import annotations
@@ -223,3 +224,16 @@ def _write_one(opened: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, left:
 
 def _too_large(most: Most) -> str:
     return f"unpacks to more than {in_mib(most.size)}: leave data and weights out"
+
+
+def zipped(files: Mapping[str, bytes], modes: Mapping[str, int] | None = None) -> bytes:
+    """Return a zip of the files, in their order; modes are 0644 unless said. No dates, no owners."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            member = zipfile.ZipInfo(name)  # of 1980, the first year that a zip can hold
+            member.create_system = 3  # Unix, whose modes are kept
+            member.external_attr = (stat.S_IFREG | (modes or {}).get(name, 0o644)) << 16
+            member.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(member, data)
+    return made.getvalue()

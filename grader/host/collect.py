@@ -17,6 +17,7 @@ from grader.contract.errors import NothingCollected, UsageError
 from grader.contract.submission import Submission
 from grader.contract.text import did_you_mean, plain
 from grader.host import hooks, source
+from grader.host.files import absolute
 from grader.host.installed import Installed, installed
 from grader.host.modules import Sources
 from grader.host.naming import Nameable, unique_names
@@ -74,7 +75,7 @@ def is_skipped(name: str) -> bool:
 
 def shown_at(path: Path, root: Path) -> str:
     """Return how a submission's path is shown: relative to the root, where it lies below it."""
-    return _display(path, Path(os.path.abspath(path)), root)  # noqa: PTH100 - see _read
+    return _display(path, absolute(path), root)
 
 
 def _collect_one(path: str, config: Config, manager: pluggy.PluginManager) -> Sequence[Submission]:
@@ -182,7 +183,7 @@ def _without_helpers(submissions: list[Submission]) -> list[Submission]:
 
 
 def _read(place: _Place, root: Path, limit: int) -> Submission:
-    path = Path(os.path.abspath(place.path))  # noqa: PTH100 - resolve() would follow the link that was given
+    path = absolute(place.path)
     folder = path if place.package else path.parent
     sources = Sources(folder, place.entry, package=place.package, limit=limit)
     return _submission(sources, path, _display(place.path, path, root))

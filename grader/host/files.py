@@ -7,7 +7,7 @@ import os
 import secrets
 from pathlib import Path
 
-from grader.contract.errors import StoreError
+from grader.contract.errors import StoreError, UsageError
 from grader.contract.text import plain
 
 SUFFIX = ".tmp"  # of a file in the making; its name also begins with a dot
@@ -15,7 +15,15 @@ SUFFIX = ".tmp"  # of a file in the making; its name also begins with a dot
 
 def absolute(path: Path | str) -> Path:
     """The path as discovery spells it: absolute, without `..`, and a link under its own name."""
-    return Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100 - resolve() would follow the link
+    return Path(os.path.abspath(path))  # noqa: PTH100 - resolve() would follow the link
+
+
+def content(path: Path) -> bytes:
+    """Return what a file holds that the caller named. Raises UsageError where it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{plain(str(path))} cannot be read: {error.strerror}") from None
 
 
 def stage(path: Path, data: bytes) -> Path:

@@ -18,7 +18,7 @@ import msgspec
 from grader.contract.errors import StoreError
 from grader.contract.record import SCHEMA, Record
 from grader.contract.status import Status
-from grader.contract.text import INVISIBLE, plain, plain_json
+from grader.contract.text import INVISIBLE, json_document, plain, plain_json
 from grader.host.evidence import Evidence, checked_bytes, evidence_bytes, evidence_of, read_evidence
 from grader.host.files import SUFFIX, not_removed, not_written, stage, sync_folder
 from grader.host.track import ReuseKey, Track, reuse_key, reuse_key_of, track
@@ -357,8 +357,7 @@ def _encoded(record: Record) -> bytes:
     except (TypeError, ValueError) as error:
         name = plain(record.submission.name)
         raise StoreError(f"the record of {name} (seed {record.seed}) cannot be stored: {error}") from error
-    compact = msgspec.json.encode(checked, order="deterministic")
-    return plain_json(msgspec.json.format(compact, indent=2)) + b"\n"
+    return json_document(checked, in_order=True)
 
 
 def _plain_number(value: Any) -> Any:

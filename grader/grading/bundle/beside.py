@@ -9,6 +9,7 @@ from pathlib import Path
 from grader.contract.errors import UsageError
 from grader.contract.text import plain
 from grader.grading.zips import is_junk
+from grader.host.files import content
 
 _MOST = 64 << 20  # bytes of them: a rubric and its references, no data set
 
@@ -28,7 +29,7 @@ def beside(rubric: Path, more: Sequence[Path], never: Iterable[Path]) -> dict[st
     paths = {rubric, *modules, *_files(named, home, shut), *_files(given, home, ())}
     if sum(path.stat().st_size for path in paths) > _MOST:
         raise UsageError(f"{plain(str(home))}: what goes along with the rubric is more than 64 MiB")
-    return {path.relative_to(home).as_posix(): _read(path) for path in sorted(paths)}
+    return {path.relative_to(home).as_posix(): content(path) for path in sorted(paths)}
 
 
 def _modules(home: Path, shut: Sequence[Path]) -> Iterator[Path]:
@@ -40,7 +41,7 @@ def _modules(home: Path, shut: Sequence[Path]) -> Iterator[Path]:
 def _words(module: Path) -> Iterator[str]:
     """The strings of a module that may name a file beside it. Pytest tells what is wrong with its syntax."""
     try:
-        tree = ast.parse(_read(module))
+        tree = ast.parse(content(module))
     except (SyntaxError, ValueError, RecursionError):
         return
     for node in ast.walk(tree):
@@ -76,10 +77,3 @@ def _within(path: Path, home: Path) -> Path:
             "the rubric would not find it: put it there"
         )
     return home / path.resolve().relative_to(home.resolve())
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{plain(str(path))} cannot be read: {error.strerror}") from None

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from grader.contract.text import block, plain_json
+from grader.contract.text import block, json_document
 from grader.grading.model import Grade, Outcome
 
 FAILED, TOO_LONG = "failed.json", "too-long.json"
@@ -59,4 +59,4 @@ def _without_grades(words: str) -> dict[str, Any]:
 
 
 def _encoded(document: Mapping[str, Any]) -> bytes:
-    return plain_json(msgspec.json.format(msgspec.json.encode(document), indent=2)) + b"\n"
+    return json_document(document)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from grader import hookimpl
-from grader.host.commands import say
+from grader.host.commands import given_path, say
 
 if TYPE_CHECKING:
     import pluggy
@@ -70,22 +69,21 @@ def gradescope(
     from grader.grading.bundle.make import Order, bundle
     from grader.host import files
 
-    here = Path.cwd()
     manager: pluggy.PluginManager = ctx.obj
     rules = {name: wishes.pop(name) for name in _RULES}
     if wishes["data"]:
-        wishes["data"] = str(here / Path(wishes["data"]).expanduser())
+        wishes["data"] = str(given_path(wishes["data"]))
     order = Order(
-        rubric=files.absolute(rubric),
-        include=tuple(map(files.absolute, include)),
-        pip_config=here / pip_config if pip_config else None,
+        rubric=given_path(rubric),
+        include=tuple(map(given_path, include)),
+        pip_config=given_path(pip_config) if pip_config else None,
         timeout=timeout or settings.TIMEOUT,
         said={name: value for name, value in wishes.items() if value not in (None, ())},
         rules=rules,
     )
     made = bundle(order, manager)
-    files.replace(here / output, made.data)
-    say(f"{plain(made.title)}: {count(made.criteria, 'criterion').replace('criterions', 'criteria')}")
+    files.replace(given_path(output), made.data)
+    say(f"{plain(made.title)}: {count(made.criteria, 'criterion', 'criteria')}")
     for task in made.tasks:
         say(f"with the prepared data of {task.name}, {task.test_samples:,} test samples")
     if made.names:

@@ -21,10 +21,12 @@ from grader.grading.asked import Asked
 from grader.grading.bundle import document, settings
 from grader.grading.bundle.beside import beside
 from grader.grading.bundle.standin import stand_in
-from grader.grading.bundle.wheel import constraints, plugins, wheel, zipped
+from grader.grading.bundle.wheel import constraints, plugins, wheel
 from grader.grading.roster import read_roster
 from grader.grading.rules import read_rules
+from grader.grading.zips import zipped
 from grader.host import data
+from grader.host.files import content
 from grader.host.pyproject import read_pyproject
 
 if TYPE_CHECKING:
@@ -94,7 +96,11 @@ def bundle(order: Order, manager: pluggy.PluginManager) -> Made:
     modes = {name: _PROGRAM if name in SCRIPTS else _SECRET for name in contents}
     beside_it = tuple(name for name in sorted(given) if name not in {rubric.name, "pyproject.toml"})
     return Made(
-        zipped(contents, modes), told.title or rubric.stem, len(told.criteria), beside_it, tuple(tasks)
+        zipped(dict(sorted(contents.items())), modes),
+        told.title or rubric.stem,
+        len(told.criteria),
+        beside_it,
+        tuple(tasks),
     )
 
 
@@ -158,20 +164,12 @@ def _installation(order: Order, given: dict[str, bytes]) -> dict[str, bytes]:
     here = resources.files("grader.grading.bundle")
     seconds = str(order.timeout * 60 - _SPARE).encode()
     found = {name: (here / name).read_bytes().replace(b"@SECONDS@", seconds) for name in SCRIPTS}
-    name, content = wheel()
-    found |= {name: content, "constraints.txt": constraints().encode()}
+    name, packed = wheel()
+    found |= {name: packed, "constraints.txt": constraints().encode()}
     found["requirements.txt"] = plugins().encode() + given.get("requirements.txt", b"")
     if order.pip_config is not None:
-        found["pip.conf"] = files_content(order.pip_config)
+        found["pip.conf"] = content(order.pip_config)
     return found
-
-
-def files_content(path: Path) -> bytes:
-    """Return a file that the caller named. Raises UsageError."""
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UsageError(f"{plain(str(path))} cannot be read: {error.strerror}") from None
 
 
 def _encoded(carried: settings.Carried) -> bytes:

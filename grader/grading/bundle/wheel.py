@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 import re
-import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 
 import grader
 from grader.contract.errors import UsageError
+from grader.grading.zips import zipped
 
 _NAME = "grader"
 _WHEEL = "Wheel-Version: 1.0\nGenerator: grader\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-_DATE = (1980, 1, 1, 0, 0, 0)  # the first that a zip can hold: what it was says nothing
 _REQUIRED = re.compile(r"[\w.-]+")  # the name at the start of `torch<3,>=2.8`
 _TEXTS = ("METADATA", "entry_points.txt")
 
@@ -35,7 +33,7 @@ def wheel() -> tuple[str, bytes]:
     files[f"{info}/WHEEL"] = _WHEEL.encode()
     record = [f"{name},sha256={_digest(data)},{len(data)}" for name, data in sorted(files.items())]
     files[f"{info}/RECORD"] = "\n".join([*record, f"{info}/RECORD,,", ""]).encode()
-    return f"{_NAME}-{found.version}-py3-none-any.whl", zipped(files)
+    return f"{_NAME}-{found.version}-py3-none-any.whl", zipped(dict(sorted(files.items())))
 
 
 def constraints() -> str:
@@ -54,19 +52,6 @@ def plugins() -> str:
     points = metadata.entry_points(group=_NAME)
     found = {(each.dist.name, each.dist.version) for each in points if each.dist is not None}
     return "".join(f"{name}=={version.partition('+')[0]}\n" for name, version in sorted(found))
-
-
-def zipped(files: Mapping[str, bytes], modes: Mapping[str, int] | None = None) -> bytes:
-    """Return a zip of the files by name, in the order of names; modes are 0644 unless said."""
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in sorted(files.items()):
-            member = zipfile.ZipInfo(name, _DATE)
-            member.create_system = 3  # Unix, whose modes are kept
-            member.external_attr = (0o100000 | (modes or {}).get(name, 0o644)) << 16
-            member.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(member, data)
-    return made.getvalue()
 
 
 def _package() -> dict[str, bytes]:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import shlex
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-import msgspec
-
 from grader.contract.errors import StoreError
 from grader.contract.record import Record
-from grader.contract.text import block, one_line, plain, plain_json
+from grader.contract.text import block, json_document, one_line, plain
 from grader.grading.model import Grade, Gradebook, Graded, Tried
 from grader.grading.reports.handed import Handed, handed_in
 from grader.grading.reports.words import OUTCOMES, TEXT, points
+from grader.grading.zips import zipped
 from grader.host.files import replace
 from grader.host.store import Store, stem
 
@@ -35,7 +32,7 @@ def pack_appeal(
     store = Store(leaderboard)
     handed = [(tried, handed_in(tried.attempt, graded.of(tried))) for tried in grade.tried]
     files = dict(_unique(_files(graded, grade, store, rubric, before, handed)))
-    replace(path, _zipped(files))
+    replace(path, zipped(files))
     return path
 
 
@@ -46,13 +43,16 @@ def _files(
     graded: Graded, grade: Grade, store: Store, rubric: Path, before: Gradebook | None, handed: _Handed
 ) -> Iterator[tuple[str, bytes]]:
     yield "README.txt", "\n".join([*_readme(graded, grade, rubric, handed), ""]).encode()
-    yield "grade.json", _json(grade)
-    yield "criteria.json", _json(graded.book.criteria)
+    yield "grade.json", json_document(grade, in_order=True)
+    yield "criteria.json", json_document(graded.book.criteria, in_order=True)
     yield "marks.txt", "\n".join(_marks(graded.book, grade)).encode()
     former = [each for each in (before.grades if before else ()) if each.student.key == grade.student.key]
     if before is not None and former:
-        yield "former/grade.json", _json(former[0])
-        yield "former/when.json", _json({"graded": before.graded, "rubric_digest": before.rubric_digest})
+        yield "former/grade.json", json_document(former[0], in_order=True)
+        yield (
+            "former/when.json",
+            json_document({"graded": before.graded, "rubric_digest": before.rubric_digest}, in_order=True),
+        )
     for place in (rubric, *(rubric.with_name(name) for name in _BESIDE)):
         if place == rubric or place.is_file():
             yield f"rubric/{plain(place.name)}", _read(place)
@@ -67,7 +67,7 @@ def _of_record(record: Record, store: Store) -> Iterator[tuple[str, bytes]]:
     """The record as it lies in the leaderboard, its evidence, and what was printed."""
     path = store.path(record)
     name = f"leaderboard/{path.relative_to(store.directory).as_posix()}"
-    yield name, _read(path) if path.is_file() else _json(record)
+    yield name, _read(path) if path.is_file() else json_document(record, in_order=True)
     if path.with_suffix(".npz").is_file():
         yield f"{name.removesuffix('.json')}.npz", _read(path.with_suffix(".npz"))
     yield f"output/{stem(record)}.txt", f"{block(record.detail)}\n{block(record.output)}".encode()
@@ -116,7 +116,7 @@ def _marks(book: Gradebook, grade: Grade) -> Iterator[str]:
         if tried.penalty:
             yield f"  less {points(tried.penalty)}: {one_line(tried.penalty_reason)}"
         for mark in tried.marks:
-            criterion = next((each for each in book.criteria if each.name == mark.criterion), None)
+            criterion = book.criterion(mark.criterion)
             kind = " (hidden)" if criterion and criterion.hidden else ""
             worth = f" of {points(criterion.points)}" if criterion else ""
             told = f"{points(mark.points)}{worth}, {OUTCOMES[mark.outcome]}"
@@ -137,23 +137,6 @@ def _unique(files: Iterator[tuple[str, bytes]]) -> Iterator[tuple[str, bytes]]:
         if str(path).casefold() not in seen:
             seen[str(path).casefold()] = data
             yield str(path), data
-
-
-def _zipped(files: dict[str, bytes]) -> bytes:
-    """The same bytes for the same files: no dates, no owners."""
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in files.items():
-            info = zipfile.ZipInfo(name)
-            info.compress_type, info.create_system, info.external_attr = zipfile.ZIP_DEFLATED, 3, 0o644 << 16
-            archive.writestr(info, data)
-    return made.getvalue()
-
-
-def _json(value: object) -> bytes:
-    return (
-        plain_json(msgspec.json.format(msgspec.json.encode(value, order="deterministic"), indent=2)) + b"\n"
-    )
 
 
 def _read(path: Path) -> bytes:

@@ -12,11 +12,9 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import msgspec
-
 from grader.contract.record import Record
 from grader.contract.status import Status
-from grader.contract.text import NAME, one_line, plain_json
+from grader.contract.text import NAME, json_document, one_line
 from grader.grading.model import Grade, Graded, Outcome
 from grader.grading.reports.feedback import as_markdown
 from grader.grading.reports.visible import Feedback, feedback
@@ -47,7 +45,7 @@ def results(graded: Graded, grade: Grade, told: Feedback | None = None) -> bytes
     board = list(_leaderboard(records))
     if board:  # the platform asks students for pseudonyms of their own; ours is among the extra data
         document["leaderboard"] = board
-    return plain_json(msgspec.json.format(msgspec.json.encode(document), indent=2)) + b"\n"
+    return json_document(document)
 
 
 def _tests(graded: Graded, grade: Grade, told: Feedback) -> Iterator[dict[str, Any]]:

@@ -81,11 +81,10 @@ def _found(path: Path, left_out: list[str]) -> Iterator[Path]:
 
 
 def _beside(path: Path) -> list[Path]:
-    from grader.host.collect import grader_collect
-    from grader.host.settings import make_config
+    from grader.contract.trial import Limits
+    from grader.host.collect import submission_of
 
-    found = grader_collect(path=path, config=make_config()) or []
-    return [Path(each.folder, name) for each in found for name in sorted(each.files)]
+    return [path.parent / name for name in submission_of(path, path.name, Limits().submission).files]
 
 
 def _problem(path: Path) -> str:

@@ -81,7 +81,7 @@ def _facts(grade: Grade) -> Iterator[tuple[str, str]]:
 
 
 def _mark(book: Gradebook, mark: Mark) -> tuple[str, ...]:
-    criterion = next((each for each in book.criteria if each.name == mark.criterion), None)
+    criterion = book.criterion(mark.criterion)
     hidden = " (hidden)" if criterion and criterion.hidden else ""
     worth = f" of {points(criterion.points)}" if criterion else ""
     return (

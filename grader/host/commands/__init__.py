@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -90,3 +91,10 @@ def task_tables() -> TaskTables:
     from grader.host.settings import make_config
 
     return make_config().task_tables
+
+
+def given_path(text: str) -> Path:
+    """A path that the caller named, made absolute: other processes work elsewhere."""
+    from grader.host.files import absolute
+
+    return absolute(Path(text).expanduser())

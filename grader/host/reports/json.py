@@ -31,7 +31,7 @@ from pathlib import Path
 import msgspec
 
 from grader import hookimpl
-from grader.contract.text import plain_json
+from grader.contract.text import json_document
 from grader.host.files import replace
 from grader.host.overall import Overall
 from grader.host.rank import Standings, Table
@@ -58,7 +58,4 @@ def grader_write_leaderboard(standings: Standings, directory: Path) -> list[Path
 
 def document(standings: Standings) -> bytes:
     """The file's bytes."""
-    compact = msgspec.json.encode(
-        Leaderboard(tables=standings.tables, overall=standings.overall), order="deterministic"
-    )
-    return plain_json(msgspec.json.format(compact, indent=2)) + b"\n"
+    return json_document(Leaderboard(tables=standings.tables, overall=standings.overall), in_order=True)
