@@ -182,7 +182,7 @@ def honest_metrics(result: Result) -> dict[str, set[tuple[tuple[str, float], ...
     found: dict[str, set[tuple[tuple[str, float], ...]]] = {}
     for name, record in result.records.items():
         if name.startswith("control/"):
-            assert record.status is Status.OK, (name, record.reason)
+            assert record.status is Status.OK, (name, record.reason, record.output[-300:])
             found.setdefault(name.split("/")[1], set()).add(tuple(sorted(record.metrics.items())))
     return found
 

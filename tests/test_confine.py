@@ -503,6 +503,39 @@ class TestWatchdog:
         Watchdog(self.LIMITS, tmp_path, family=True).look(process.pid, ANY)
 
 
+class TestThreads:
+    NEIGHBOURS = """
+import os, sys, threading, time
+from grader.contract.isolation import MAX_THREADS
+from grader.contract.trial import Limits
+from grader.worker import limits
+
+if os.geteuid() == 0:
+    os.setuid(1501)  # root is not counted
+threading.stack_size(64 * 1024)
+ready, started = os.pipe(), os.pipe()
+if os.fork() == 0:
+    limits.apply(Limits(), others=limits.tasks_of_user(), data=False)
+    os.write(ready[1], b"x")
+    os.read(started[0], 1)
+    for _ in range(8):
+        threading.Thread(target=time.sleep, args=[0.1]).start()
+    os._exit(0)
+os.read(ready[0], 1)
+for _ in range(3 * MAX_THREADS):
+    threading.Thread(target=time.sleep, args=[600], daemon=True).start()
+os.write(started[1], b"x")
+os._exit(os.waitstatus_to_exitcode(os.wait()[1]))
+"""
+
+    def test_a_bomb_next_door_leaves_room(self) -> None:
+        """Three of them, where workers have no user of their own, before the watchdog has come round."""
+        done = subprocess.run(
+            [sys.executable, "-c", self.NEIGHBOURS], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+
+
 class TestSubprocesses:
     WORKERS = loop(
         """

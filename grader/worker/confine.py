@@ -107,7 +107,7 @@ def confine(plan: Plan, means: Means) -> None:
     if plan.cores and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, plan.cores)
     if Layer.RLIMITS in layers:
-        limits.apply(plan.limits, others=0 if plan.user else means.others, data=plan.on_cpu)
+        limits.apply(plan.limits, others=None if plan.user else means.others, data=plan.on_cpu)
     if plan.user:
         mine = all(_anyone_reads(path) for path, _ in plan.submission) and _anyone_reaches(plan.scratch)
         identity.become(plan.user, read_all=not (means.readable and mine))

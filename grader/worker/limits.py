@@ -13,18 +13,22 @@ from pathlib import Path
 from grader.contract.isolation import MAX_THREADS
 from grader.contract.trial import Limits
 
+# Times MAX_THREADS: where the user is shared, the threads of neighbours count too, and a bomb among them,
+# which the watchdog kills within two looks, must not keep others from starting theirs until then.
+_ROOM = 16
 _MAX_FILES = 1024  # open at once; a data loader of one's own needs some dozens
 
 
-def apply(limits: Limits, *, others: int, data: bool) -> None:
-    """Set them, for good. `others`: processes and threads that its user has beside this one.
+def apply(limits: Limits, *, others: int | None, data: bool) -> None:
+    """Set them, for good. `others`: processes and threads of a user who is not this worker's alone.
 
     `data`: hold private memory to limits.memory. Not where CUDA is used, which maps far more than it uses.
     """
     _set("CORE", 0)  # a crash of a large model must not fill the disk
     _set("NOFILE", _MAX_FILES)  # descriptors, and the pipes' and files' kernel memory behind them
     _set("FSIZE", max(limits.weights, limits.scratch))  # one file that fills the disk between two looks
-    _set("NPROC", MAX_THREADS + others)  # fork and thread bombs
+    threads = MAX_THREADS if others is None else _ROOM * MAX_THREADS + others
+    _set("NPROC", threads)  # fork and thread bombs
     _set("MSGQUEUE", 0)  # kernel memory that is charged to nobody
     if data and sys.platform == "linux":
         _set("DATA", _data_in_use() + limits.memory)
