@@ -9,6 +9,7 @@ from typing import TypeVar
 import msgspec
 
 BASELINE, DEFAULT = "baseline", "default"  # in a name's place: the model, and the loop, that come with grader
+COMPILER = "torch._dynamo"  # among the imports of who compiles: it takes a second of its own
 
 _OF_MODEL, _OF_LOOP = ("build_model", "predict"), ("train",)  # what each half of a pair gives
 _Hook = TypeVar("_Hook")

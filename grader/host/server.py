@@ -13,13 +13,14 @@ from pathlib import Path
 
 from grader.contract.errors import GraderError
 from grader.contract.events import Setup
+from grader.contract.submission import COMPILER
 from grader.host.sandbox import Sandbox
 from grader.host.workers import WorkerProcess
 
 _START_LIMIT = 120.0  # seconds; a cold import of torch from a slow disk took 20
 
 # libraries that submissions import and that cost every fork what importing them takes
-_WORTH_PRELOADING = {"torchvision", "torchmetrics", "sklearn", "scipy", "pandas", "einops", "timm"}
+_WORTH_PRELOADING = {COMPILER, "torchvision", "torchmetrics", "sklearn", "scipy", "pandas", "einops", "timm"}
 
 _PASSED_ON = ("PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "TZ", "CUDA_HOME", "NVIDIA_VISIBLE_DEVICES")
 

@@ -21,13 +21,11 @@ from pathlib import Path
 import msgspec
 
 from grader.contract.events import SPEECHLESS, Exited, Setup, Spawned
-from grader.worker import confine, pages
+from grader.contract.submission import COMPILER
+from grader.worker import confine, dynamo, pages
 from grader.worker.channel import orders
 
-# torch.optim imports torch._dynamo with its first optimiser: 0.75 s in every fork, on the clock
 _PRELOAD = (
-    "torch",
-    "torch._dynamo",
     "torch.optim",
     "torch.utils.data",
     "safetensors.torch",
@@ -57,13 +55,15 @@ def preload(modules: Sequence[str], *, cpu: bool) -> None:
     """Import what every worker needs, and take the costs that come with a first training step."""
     if cpu:  # triton serves GPUs alone; without it the server starts a second sooner, 30 MB smaller
         sys.modules["triton"] = None  # type: ignore[assignment]
+    import torch
+
+    if COMPILER not in modules:
+        dynamo.put_off()
     for name in (*_PRELOAD, *modules):
         try:
             importlib.import_module(name)
         except Exception as error:  # a broken library is the submission's row to report
             print(f"cannot preload {name}: {error}", file=sys.stderr)  # noqa: T201
-    import torch
-
     torch.backends.cpu.get_cpu_capability()  # read before confinement can hide /proc/cpuinfo
     if cpu:  # never where a GPU is to be used: a backward pass asks CUDA for its devices, and poisons forks
         del sys.modules["triton"]
