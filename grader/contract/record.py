@@ -135,6 +135,22 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     driver: str | None = None  # accelerator driver
 
 
+class Calibration(msgspec.Struct, frozen=True, kw_only=True):
+    """How fast a node was on the day: the baseline, trained a few times for a fixed number of steps."""
+
+    seconds: float  # median of the rounds
+    spread: float  # slowest less fastest round, as a fraction of the median
+    steps: int
+    rounds: int
+
+
+class NodeInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """The machine of a cluster that a trial ran on."""
+
+    name: str
+    calibration: Calibration | None = None
+
+
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """One trial, whole. Fractions are 0 to 1; no number is NaN or infinite."""
 
@@ -161,7 +177,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     test_curve: tuple[TestPoint, ...] = ()  # of a trial with a target; the final weights are its last point
     environment: Environment
     isolation: str  # the level achieved
-    alongside: int = 0  # other trials that ran beside this one
+    alongside: int = 0  # other trials that ran beside this one, on the same machine
+    attempt: int = 1  # those before it were lost with their machine, and left nothing
+    node: NodeInfo | None = None  # None where the host itself ran it, uncalibrated
     finished: str  # UTC, ISO 8601 with seconds
     notes: tuple[str, ...] = ()
 

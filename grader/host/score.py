@@ -117,9 +117,11 @@ def record_of(
         curve=tuple(attempt.curve),
         target=str(trial.target or ""),
         test_curve=_test_curve(attempt, metrics, targets),
-        environment=environment,
+        environment=attempt.environment or environment,
         isolation=trial.isolation.value,  # a plain text: its repr is part of a key
-        alongside=alongside,
+        alongside=alongside if attempt.alongside is None else attempt.alongside,
+        attempt=attempt.number,
+        node=attempt.node,
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
         notes=_bounded_notes((*trial.submission.notes, *attempt.notes)),
     )

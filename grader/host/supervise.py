@@ -21,7 +21,7 @@ import numpy as np
 from grader.contract import memory
 from grader.contract.events import Done, FileInfo, Order, Progress, Ready, Start
 from grader.contract.isolation import Layer
-from grader.contract.record import CurvePoint
+from grader.contract.record import CurvePoint, Environment, NodeInfo
 from grader.contract.size import in_mib
 from grader.contract.status import Phase, Status
 from grader.host import snapshots
@@ -84,6 +84,11 @@ class Attempt:
     sample_logits: npt.NDArray[np.float32] | None = None
     snapshots: list[Predicted] = field(default_factory=list)  # where a target asks for them, in order of time
     snapshots_seconds: float | None = None
+    # what an executor knows of where it ran; None is here, as the session sees it
+    number: int = 1  # of the attempt: those before it were lost with their machine
+    node: NodeInfo | None = None
+    environment: Environment | None = None
+    alongside: int | None = None  # other trials on the same machine, at most
 
 
 class Supervisor:
