@@ -20,7 +20,7 @@ from grader.contract.status import Phase, Status
 from grader.contract.trial import Trial
 from grader.host.data import PreparedTask
 from grader.host.isolation import fault
-from grader.host.sandbox import remove
+from grader.host.scratch import remove
 from grader.host.server import WorkerServer
 from grader.host.supervise import Supervisor
 

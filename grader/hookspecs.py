@@ -6,7 +6,7 @@ and on which side of the wall. A hook names only the arguments it wants, in any 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -122,17 +122,20 @@ class HarnessHooks:
         isolation: Isolation,
         hidden: Sequence[Path],
         listen: Listener,
+        notice: Callable[[str], None],
     ) -> Executor | None:
         """Return the executor of this name, or None when it is not yours. Host, before the first trial.
 
-        `slots` are what this machine gives as `-n` asks: one trial at a time in each. None is asked for where
-        nothing has to run. What it returns must pass the contract in grader.host.executors.
+        `slots` are what this machine gives as `-n` asks, one trial at a time in each; where `name` is not
+        `local`, what it usually gives: `-n` is `config.slots` then. None is asked for where nothing has to
+        run. What it returns must pass the contract in grader.host.executors.
 
         `submissions` are all that may come: their folders must be readable and their imports are worth
         preloading in a worker server; `trials` is about how many there will be. `isolation` is the level
         at which each must run, shown to be possible on this machine; `hidden` are folders that no worker may
         read, wherever they lie: data sets inside libraries, the cache, the leaderboard.
-        `listen(trial, phase, point)` may be called from any thread.
+        `listen(trial, phase, point)`, and `notice(line)` for what a person should know of the places where
+        trials run, may be called from any thread.
         """
 
     @hookspec
@@ -152,6 +155,10 @@ class HarnessHooks:
     @hookspec
     def grader_session_finish(self, config: Config, records: Sequence[Record]) -> None:
         """All has run, or the session was interrupted; the records are stored. Host."""
+
+    @hookspec
+    def grader_notice(self, line: str) -> None:
+        """An executor has something to say: a node has come, or is lost. Host, in the session's thread."""
 
     @hookspec
     def grader_trial_start(self, trial: Trial) -> None:

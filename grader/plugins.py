@@ -30,6 +30,7 @@ BUILTINS = (
     "grader.grading.notebooks",  # notebooks, each as the module of its code cells
     # where trials run
     "grader.host.executors.local",
+    "grader.host.executors.cluster",  # ray
     # commands, in the order of a submission's life
     "grader.host.commands.collecting",  # list, new
     "grader.host.commands.checking",  # check

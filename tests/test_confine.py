@@ -29,7 +29,8 @@ from grader.contract.status import Status
 from grader.contract.trial import Limits
 from grader.host import isolation, watchdog
 from grader.host.libraries import libraries
-from grader.host.sandbox import Sandbox, next_user, remove
+from grader.host.sandbox import Sandbox, next_user
+from grader.host.scratch import remove
 from grader.host.watchdog import Exceeded, Watchdog
 from grader.plugins import TASKS, harness_manager, task_definitions
 from grader.worker import confine, kernel, landlock, seccomp

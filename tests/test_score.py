@@ -21,7 +21,7 @@ from grader.contract.task import Task
 from grader.contract.trial import Device, Trial
 from grader.host import environment
 from grader.host.score import chance, metrics_of, predicted, record_of
-from grader.host.supervise import Attempt, secret_order
+from grader.host.supervise import Attempt, order_key, ordered
 from grader.tasks.embedded import BREAST_CANCER, DIABETES, DIGITS
 
 Floats = npt.NDArray[np.float32]
@@ -151,7 +151,7 @@ class TestSecretOrder:
     SECRET = b"s" * 32
 
     def order(self, secret: bytes = SECRET, samples: int = 1000, **changes: Any) -> list[int]:
-        return [int(place) for place in secret_order(secret, attempt(**changes).trial, samples)]
+        return [int(place) for place in ordered(order_key(secret, attempt(**changes).trial), samples)]
 
     def test_is_a_permutation_and_not_the_order_of_the_file(self) -> None:
         assert sorted(self.order()) == list(range(1000))

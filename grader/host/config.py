@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from grader.contract.task import TaskTables
 
 
+LOCAL = "local"  # the executor that is this machine
+
+
 @dataclass(frozen=True, kw_only=True)
 class Config:
     """One session's settings. Paths are absolute; what is None falls back to the task's default."""
@@ -40,7 +43,7 @@ class Config:
     failed_first: bool = False
     deterministic: bool = False
     verbosity: int = 0
-    executor: str = "local"
+    executor: str = LOCAL
     isolation: Isolation | None = None  # None takes the best that this machine can give
     allow_subprocess: bool = False
     libraries: tuple[Path, ...] = ()  # folders that submissions may read beside what is installed

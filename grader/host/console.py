@@ -38,6 +38,9 @@ class Display(Protocol):
     def ended(self, line: str, *, failed: bool) -> None:
         """A trial ended, as the line says. Called in the session's thread."""
 
+    def noticed(self, line: str) -> None:
+        """Something else happened. Called in the session's thread."""
+
     def tick(self) -> None:
         """Time has passed. Called in a thread of its own."""
 
@@ -73,6 +76,14 @@ class Console:
         if trials:
             self._display = display(self.watch, self.verbosity)
             self._ticker = Ticker(self._display)
+
+    @hookimpl
+    def grader_notice(self, line: str) -> None:
+        """A line among those of the trials."""
+        if self._display:
+            self._display.noticed(plain(line))
+        elif self.verbosity >= 0:
+            say(plain(line))
 
     @hookimpl
     def grader_trial_start(self, trial: Trial) -> None:
@@ -127,6 +138,11 @@ class PlainLines:
     def ended(self, line: str, *, failed: bool) -> None:
         """Say it."""
         if failed or not self._quiet:
+            say(line)
+
+    def noticed(self, line: str) -> None:
+        """Say it."""
+        if not self._quiet:
             say(line)
 
     def tick(self) -> None:

@@ -34,6 +34,13 @@ def choose(wish: str) -> tuple[Device, ...]:
     return (Device(kind=kind, name=processor_name()),)
 
 
+def choose_elsewhere(wish: str) -> tuple[Device, ...]:
+    """Do as `choose` for trials that other machines run: a GPU that is not here is there, by its kind."""
+    if wish.partition(":")[0] == "cuda" and not accelerators():
+        return (Device(kind="cuda"),)
+    return choose(wish)
+
+
 def threads(wish: int | None) -> int:
     """Return the threads a trial computes with: the wish, or one.
 

@@ -225,6 +225,10 @@ class LiveDisplay:
         if failed or self._every:
             self._lines.append(line)
 
+    def noticed(self, line: str) -> None:
+        """Something else happened: a line that stays."""
+        self._lines.append(line)
+
     def tick(self) -> None:
         """Draw all that is new since the last time."""
         self._draw()

@@ -8,6 +8,7 @@ ISO 8601) and `session` (the same for all lines of one session). By `event`:
   `versions` (`grader, python, torch, torchvision, numpy, platform, processor, cores, driver`);
 - `reused`, one for each record of an earlier run: `node_id, submission, digest, task, budget, seed, status,
   metrics, finished`;
+- `notice`: `line`, what an executor says of the places where trials run: a node has come, or is lost;
 - `trial_start`: `node_id, submission, digest, task, budget, seed`;
 - `progress`, at most one a second of each trial: `node_id, submission, phase`, and what the worker claims
   (`epoch, steps, samples, seconds, loss, accuracy`), null where it told nothing;
@@ -73,6 +74,11 @@ class EventLog:
         self._write("session_start", _session(config, trials, reused, slots))
         for record in reused:
             self._write("reused", {**_of_record(record), "finished": record.finished})
+
+    @hookimpl
+    def grader_notice(self, line: str) -> None:
+        """Write it."""
+        self._write("notice", {"line": line})
 
     @hookimpl
     def grader_trial_start(self, trial: Trial) -> None:

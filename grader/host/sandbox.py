@@ -12,11 +12,9 @@ import os
 import secrets
 import shutil
 import socket
-import stat
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO
@@ -26,11 +24,9 @@ import msgspec
 from grader.contract import events
 from grader.contract.errors import GraderError
 from grader.contract.isolation import Layer
-from grader.host.files import locked
 from grader.host.libraries import libraries
+from grader.host.scratch import Scratch
 
-_PREFIX = "grader-scratch-"
-_YOUNG = 60.0  # seconds
 _NVIDIA = ("/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools", "/dev/nvidia-modeset")
 _USERS = range(61184, 65184)  # where systemd, too, takes users that own nothing
 _users = itertools.count(secrets.randbelow(len(_USERS)))  # apart from those of another session
@@ -55,10 +51,10 @@ class Sandbox:
         self._folders = tuple(dict.fromkeys(folder.resolve() for folder in folders))
         self._devices = tuple(_devices()) if device_kind == "cuda" else ()
         self._allow_subprocess = allow_subprocess
-        _sweep(Path(tempfile.gettempdir()))
-        self.scratch = Path(tempfile.mkdtemp(prefix=_PREFIX)).resolve()
-        self.scratch.chmod(0o711)  # each worker reaches its own folder, and cannot list the others'
-        self._lock = locked(self.scratch)
+        self._held = Scratch(
+            "scratch", 0o711
+        )  # each worker reaches its own folder, and cannot list the others'
+        self.scratch = self._held.path
 
     def start(
         self, module: str, orders: msgspec.Struct, environment: Mapping[str, str], log: IO[bytes]
@@ -101,10 +97,7 @@ class Sandbox:
 
     def close(self) -> None:
         """Remove what is left in the scratch folder. May be called twice."""
-        remove(self.scratch)
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        self._held.close()
 
     def _wrapper(self) -> list[str]:
         if Layer.NAMESPACES not in self.layers:
@@ -150,28 +143,6 @@ def next_user() -> int | None:
     if sys.platform != "linux" or os.geteuid() != 0 or not _maps(_USERS):
         return None
     return _USERS[next(_users) % len(_USERS)]
-
-
-def remove(folder: Path) -> None:
-    """Remove a folder that a worker has filled: nested deeper than Python recurses, perhaps, or locked."""
-    with contextlib.suppress(RecursionError):
-        shutil.rmtree(folder, ignore_errors=True)
-    if folder.exists():
-        for command in (["chmod", "-R", "u+rwx"], ["rm", "-rf"]):
-            subprocess.run([*command, "--", folder], stderr=subprocess.DEVNULL, check=False)
-
-
-def _sweep(place: Path) -> None:
-    """Remove the scratch folders of hosts that were killed: nobody holds their locks."""
-    for folder in place.glob(f"{_PREFIX}*"):
-        with contextlib.suppress(OSError):
-            found = folder.lstat()
-            young = time.time() - found.st_mtime < _YOUNG  # made, and not locked yet
-            if young or found.st_uid != os.geteuid() or not stat.S_ISDIR(found.st_mode):
-                continue
-            if (lock := locked(folder)) is not None:
-                remove(folder)
-                os.close(lock)
 
 
 def _namespaces() -> Iterator[str]:

@@ -45,6 +45,10 @@ class Scheduler:
 
         self._inbox.put(tell)
 
+    def notice(self, line: str) -> None:
+        """Take a line from the executor, in any thread."""
+        self._inbox.put(lambda: self._hook.grader_notice(line=line))
+
     def run(self, trials: Sequence[Trial], data: Mapping[str, TaskData], executor: Executor) -> None:
         """Run all, or those that come before `ended` said no."""
         waiting = iter(enumerate(trials))

@@ -21,6 +21,7 @@ from grader.contract.trial import Trial
 from grader.host import data as task_data
 from grader.host import device as devices
 from grader.host import environment, places, plan
+from grader.host.config import LOCAL
 from grader.host.history import History
 from grader.host.slots import Slot, pinned, slots
 from grader.host.standing import keep, records_seen, standings_of
@@ -81,7 +82,7 @@ class Session:
             if todo:
                 self._run(todo, stack)
             else:
-                self._tell_start(todo)
+                self._tell_start(todo, len(self.slots))
             self._write_leaderboard(new=bool(todo))
         found = (step.done or self._made.get(id(step.trial)) for step in steps)
         self.records = [record for record in found if record is not None]
@@ -106,8 +107,7 @@ class Session:
             if self._keep:
                 self._seen = records_seen(self.config.leaderboard)
                 self._there, self.problems = self._store.read_files()
-            found = devices.choose(self.config.device)
-            self.slots = slots(self.config.slots, found, devices.threads(self.config.threads))
+            found = self._devices()
             self._level = level.result()
         tasks = [self._task(definition, stack) for definition in self._definitions.values()]
         trials = self._trials(submissions, tasks, found[0])
@@ -121,11 +121,27 @@ class Session:
             failures_stand=self.config.failures_stand,
         )
 
+    def _devices(self) -> tuple[Device, ...]:
+        """The devices to train on, and the slots of this machine; other machines have slots of their own."""
+        config = self.config
+        if config.executor == LOCAL:
+            found = devices.choose(config.device)
+            self.slots = slots(config.slots, found, self._threads)
+        else:
+            found = devices.choose_elsewhere(config.device)
+            self.slots = slots(None, found, 1)
+        return found
+
+    @property
+    def _threads(self) -> int:
+        """Of each trial: no more than there are cores, which of other machines is for them to say."""
+        config = self.config
+        return devices.threads(config.threads) if config.executor == LOCAL else config.threads or 1
+
     def _trials(
         self, submissions: Sequence[Submission], tasks: Sequence[Task], device: Device
     ) -> list[Trial]:
-        config = self.config
-        threads = devices.threads(config.threads)
+        config, threads = self.config, self._threads
         trials = [
             Trial(
                 submission=submission,
@@ -154,15 +170,15 @@ class Session:
         """Run the trials, and handle in this thread what they tell."""
         from grader.host.scheduler import Scheduler
 
-        threads = devices.threads(self.config.threads)
-        self.slots = pinned(self.slots, threads, places.state_folder() / "cores", stack)
+        if self.config.executor == LOCAL:
+            self.slots = pinned(self.slots, self._threads, places.state_folder() / "cores", stack)
         scheduler = Scheduler(self.manager, self._ended, ahead=self.config.max_failures is None)
         executor = stack.enter_context(closing(self._executor(scheduler, todo)))
         for name in dict.fromkeys(trial.task.name for trial in todo):
             self._open(self._definitions[name], stack)  # while the executor starts
         if executor.slots > 1 or self.config.failed_first:
             todo = plan.in_order(todo, self._history, executor.slots, failed_first=self.config.failed_first)
-        self._tell_start(todo)
+        self._tell_start(todo, executor.slots)
         try:
             scheduler.run(todo, self._data, executor)
         except KeyboardInterrupt:
@@ -176,9 +192,9 @@ class Session:
     def _history(self) -> History:
         return History(self._there.values())
 
-    def _tell_start(self, todo: Sequence[Trial]) -> None:
+    def _tell_start(self, todo: Sequence[Trial], many: int) -> None:
         self.manager.hook.grader_session_start(
-            config=self.config, trials=todo, reused=self.reused, slots=len(self.slots)
+            config=self.config, trials=todo, reused=self.reused, slots=many
         )
 
     def _isolation(self) -> Isolation:
@@ -251,9 +267,13 @@ class Session:
             isolation=self._level,
             hidden=self._hidden,
             listen=scheduler.listen,
+            notice=scheduler.notice,
         )
         if executor is None:
-            raise UsageError(f"no plugin provides the executor {self.config.executor!r}; 'local' is built in")
+            raise UsageError(
+                f"no plugin provides the executor {self.config.executor!r}; local, ray and ray:HOST:PORT are "
+                "built in"
+            )
         return executor
 
     def _ended(self, trial: Trial, future: Future[Attempt], alongside: int) -> bool:

@@ -50,6 +50,7 @@ def make_config(
     last_failed: bool = False,
     failed_first: bool = False,
     deterministic: bool | None = None,
+    executor: str | None = None,
     isolation: str | None = None,
     allow_subprocess: bool | None = None,
     verbosity: int = 0,
@@ -65,7 +66,7 @@ def make_config(
         "threads": threads, "slots": slots, "data": data, "leaderboard": leaderboard,
         "max_failures": max_failures, "deterministic": deterministic, "isolation": isolation,
         "allow_subprocess": allow_subprocess,
-        "kind": kind, "cross": cross, "target": target,
+        "kind": kind, "cross": cross, "target": target, "executor": executor,
     }  # fmt: skip
     cwd = Path.cwd() if cwd is None else cwd
     base = _from_file(cwd, {**_from_environment(cwd), **_from_caller(said, cwd)})
@@ -190,6 +191,14 @@ def _kind(given: Given) -> str:
     raise UsageError(f"no kind {plain(text, 60)!r} among {known}{did_you_mean(text, KINDS)}")
 
 
+def _executor(given: Given) -> str:
+    text = str(given.value).strip()
+    name = text.partition(":")[0]
+    if not re.fullmatch(r"[a-z][\w-]*(:\S+)?", text) or text == f"{name}:":
+        raise UsageError(f"no executor {plain(text, 60)!r}; write local, ray or ray:HOST:PORT")
+    return text
+
+
 def _isolation(given: Given) -> Isolation | None:
     text = str(given.value).strip().lower()
     if text == "auto":
@@ -263,6 +272,7 @@ _CONVERTERS = {
     "deterministic": lambda given: bool(given.value),
     "kind": _kind,
     "cross": lambda given: bool(given.value),
+    "executor": _executor,
     "isolation": _isolation,
     "allow_subprocess": lambda given: bool(given.value),
     "libraries": _folders,

@@ -25,7 +25,7 @@ from grader.contract.record import CurvePoint, Environment, NodeInfo
 from grader.contract.size import in_mib
 from grader.contract.status import Phase, Status
 from grader.host import snapshots
-from grader.host.sandbox import remove
+from grader.host.scratch import remove
 from grader.host.server import ServerError
 from grader.host.snapshots import Copy, Predicted, Snapshots
 from grader.host.watchdog import Watchdog
@@ -92,7 +92,7 @@ class Attempt:
 
 
 class Supervisor:
-    """Runs trials, one at a time, on a worker server. `secret` orders the test inputs.
+    """Runs trials, one at a time, on a worker server. `key` orders the test inputs, see `order_key`.
 
     Workers are pinned to `cores`, where there are any.
     """
@@ -100,14 +100,14 @@ class Supervisor:
     def __init__(
         self,
         server: WorkerServer,
-        secret: bytes,
+        key: bytes,
         listen: Listener,
         cancelled: Callable[[], bool],
         cores: tuple[int, ...] = (),
     ) -> None:
         self._server = server
         self._cores = cores
-        self._secret = secret
+        self._key = key
         self._listen = listen
         self._cancelled = cancelled
 
@@ -201,9 +201,9 @@ class Supervisor:
         probe: npt.NDArray[np.float32],
         stack: contextlib.ExitStack,
     ) -> None:
-        trial, outputs = attempt.trial, attempt.trial.task.outputs
+        outputs = attempt.trial.task.outputs
         with self._worker(attempt, Phase.PREDICT) as worker:  # it loads while its files are made
-            order = secret_order(self._secret, trial, len(data.test_inputs))
+            order = ordered(self._key, len(data.test_inputs))
             sample = order[:SAMPLE]
             shapes = {"logits": len(order), "sample_outputs": len(sample), "probe_outputs": len(probe)}
             results = {name: _result_file(stack, name, (rows, outputs)) for name, rows in shapes.items()}
@@ -233,7 +233,7 @@ class Supervisor:
         aside = Attempt(trial, load_seconds=0.0)  # its output and its phase are not the trial's
         try:
             with self._worker(aside, Phase.PREDICT, snapshots=True) as worker:
-                order = secret_order(self._secret, trial, len(data.test_inputs))
+                order = ordered(self._key, len(data.test_inputs))
                 inputs = _array_file(stack, "test_inputs", data.test_inputs[order])
                 self._load(aside, worker)
                 for each in snapshots.predicted(worker, copies, inputs, order, trial, self._cancelled):
@@ -339,11 +339,16 @@ def _add_point(curve: list[CurvePoint], point: CurvePoint) -> None:
         curve.append(point)
 
 
-def secret_order(secret: bytes, trial: Trial, samples: int) -> npt.NDArray[np.int64]:
-    """Return the order in which a trial sees the test inputs: the same again for the same code and seed."""
-    key = f"{trial.submission.digest} {trial.task.digest} {trial.seed}".encode()
-    seed = int.from_bytes(hmac.digest(secret, key, hashlib.sha256))
-    return np.random.default_rng(seed).permutation(samples)
+def order_key(secret: bytes, trial: Trial) -> bytes:
+    """Return what orders the test inputs of a trial: the same again for the same code, data and seed."""
+    return hmac.digest(
+        secret, f"{trial.submission.digest} {trial.task.digest} {trial.seed}".encode(), hashlib.sha256
+    )
+
+
+def ordered(key: bytes, samples: int) -> npt.NDArray[np.int64]:
+    """Return the order in which a trial of this key sees so many test inputs."""
+    return np.random.default_rng(int.from_bytes(key)).permutation(samples)
 
 
 def _train_limit(trial: Trial, ended_at: list[float]) -> float:

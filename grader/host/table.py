@@ -58,6 +58,7 @@ _TABLE = {
     "budget": _Key(str, 'a text like "10s" or "3 epochs"'),
     "target": _Key(str, 'a text like "accuracy=0.9"'),
     "seeds": _Key(int | list[int], "a count like 3 or a list like [0, 7, 9]"),
+    "executor": _Key(str, 'a text: "local", "ray" or "ray:HOST:PORT"'),
     "device": _Key(str, 'a text: "auto", "cpu", "cuda", "cuda:0" or "mps"'),
     "threads": _Key(int, "a whole number of at least 1"),
     "slots": _Key(int | str, 'a whole number of at least 1, or "auto"'),

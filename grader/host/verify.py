@@ -14,6 +14,7 @@ from grader.contract.status import Status
 from grader.contract.text import one_line
 from grader.host import device as devices
 from grader.host.conditions import Conditions, Machine, NotHere, Subject
+from grader.host.config import LOCAL
 from grader.host.session import Session
 from grader.host.slots import slots
 from grader.host.suspicion import another_curve, suspicions
@@ -126,6 +127,7 @@ class Verification:
             device=conditions.device,
             threads=conditions.threads,
             slots=many,
+            executor=LOCAL,  # the conditions are held against this machine
             deterministic=conditions.deterministic,
             isolation=conditions.isolation,
             allow_subprocess=config.allow_subprocess and conditions.isolation is Isolation.STRICT,

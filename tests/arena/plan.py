@@ -20,7 +20,7 @@ from arena.machine import Machine
 from arena.session import Result, Spec
 from grader.contract.isolation import LAYERS, Isolation, Layer
 from grader.contract.status import Status
-from grader.host.sandbox import remove
+from grader.host.scratch import remove
 
 AT_ONCE = 3  # sessions; most of their time is spent waiting for limits to pass
 _TIME = 400  # seconds for one session, far more than it takes

@@ -26,7 +26,7 @@ from grader.contract.text import plain
 from grader.contract.trial import Limits
 from grader.host.config import Config
 from grader.host.executors import Executor
-from grader.host.executors.local import LocalExecutor, sandbox_for
+from grader.host.executors.local import LocalExecutor, imports_of, sandbox_for
 from grader.host.session import Session
 from grader.host.settings import make_config
 from grader.host.slots import Slot
@@ -83,9 +83,10 @@ class Arena:
         if name != "arena":
             return None
         device = slots[0].device
-        sandbox = sandbox_for(LAYERS[isolation] - self._off, device, submissions, config, hidden)
+        folders = [Path(submission.folder) for submission in submissions]
+        sandbox = sandbox_for(LAYERS[isolation] - self._off, device, folders, config, hidden)
         return LocalExecutor(
-            [Slot(device)] * SLOTS, submissions, listen, sandbox, many=len(submissions) > _MANY
+            [Slot(device)] * SLOTS, imports_of(submissions), listen, sandbox, many=len(submissions) > _MANY
         )
 
 

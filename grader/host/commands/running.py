@@ -34,6 +34,7 @@ def session_options(command: Any) -> Any:
             click.option("--budget", help="'10s', '3 epochs', '1000 steps', '300k samples', or several."),
             click.option("--seeds", help="How many (3 means 0, 1, 2), or which (0,7,9)."),
             click.option("--device", help="auto, cpu, cuda, cuda:1 or mps."),
+            click.option("--executor", help="Where trials run: local, ray (a cluster), or ray:HOST:PORT."),
             click.option("--threads", type=int, help="Threads that a trial computes with; one unless told."),
             click.option(
                 "--deterministic", is_flag=True, default=None, help="Deterministic algorithms only."

@@ -14,7 +14,7 @@ from grader import hookimpl
 from grader.contract.isolation import LAYERS, Layer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from grader.contract.isolation import Isolation
     from grader.contract.record import CurvePoint
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from grader.host.supervise import Attempt, Listener, TaskData
 
 
-_MANY = 16  # trials from which preparing the server for cheap forks pays
+MANY = 16  # trials from which preparing the server for cheap forks pays
 
 
 @hookimpl
@@ -45,23 +45,24 @@ def grader_make_executor(
     """Provide `local`."""
     if name != "local":
         return None
-    sandbox = sandbox_for(LAYERS[isolation], slots[0].device, submissions, config, hidden)
-    return LocalExecutor(slots, submissions, listen, sandbox, many=trials >= _MANY)
+    folders = [Path(submission.folder) for submission in submissions]
+    sandbox = sandbox_for(LAYERS[isolation], slots[0].device, folders, config, hidden)
+    return LocalExecutor(slots, imports_of(submissions), listen, sandbox, many=trials >= MANY)
 
 
 def sandbox_for(
     layers: frozenset[Layer],
     device: Device,
-    submissions: Sequence[Submission],
+    folders: Sequence[Path],
     config: Config,
     hidden: Sequence[Path],
 ) -> Sandbox:
-    """What confines the workers of these submissions."""
+    """What confines the workers of submissions in these folders."""
     from grader.host.sandbox import Sandbox
 
     return Sandbox(
         layers,
-        folders=[Path(submission.folder) for submission in submissions],
+        folders=folders,
         more=config.libraries,
         hidden=hidden,
         device_kind=device.kind,
@@ -69,17 +70,35 @@ def sandbox_for(
     )
 
 
+def own_key(trial: Trial) -> bytes:
+    """What orders a trial's test inputs on this host."""
+    from grader.host.places import host_secret
+    from grader.host.supervise import order_key
+
+    return order_key(host_secret(), trial)
+
+
+def imports_of(submissions: Sequence[Submission]) -> tuple[str, ...]:
+    """The modules that any of these imports."""
+    return tuple(sorted({name for submission in submissions for name in submission.imports}))
+
+
 class LocalExecutor:
-    """Trials in worker processes of this machine, off one preloaded server."""
+    """Trials in worker processes of this machine, off one preloaded server.
+
+    `imports` are worth preloading there; `key_of` gives what orders a trial's test inputs: unless told, by
+    this host's own secret.
+    """
 
     def __init__(
         self,
         slots: Sequence[Slot],
-        submissions: Sequence[Submission],
+        imports: Sequence[str],
         listen: Listener,
         sandbox: Sandbox,
         *,
         many: bool = False,
+        key_of: Callable[[Trial], bytes] | None = None,
     ) -> None:
         self.slots = len(slots)
         self._free: queue.SimpleQueue[Slot] = queue.SimpleQueue()
@@ -87,8 +106,9 @@ class LocalExecutor:
             self._free.put(slot)
         self._device_kind = slots[0].device.kind
         self._sandbox = sandbox
-        self._imports = sorted({name for submission in submissions for name in submission.imports})
+        self._imports = imports
         self._many = many
+        self._key_of = key_of or own_key
         self._listen = listen
         self._cancelled = threading.Event()
         self._lock = threading.Lock()
@@ -118,14 +138,13 @@ class LocalExecutor:
             self._free.put(slot)
 
     def _supervised(self, trial: Trial, data: TaskData, slot: Slot) -> Attempt:
-        from grader.host.places import host_secret
         from grader.host.supervise import Supervisor
 
         def listen(_: Trial, phase: str, point: CurvePoint | None) -> None:
             self._listen(trial, phase, point)
 
         server = self._living_server()
-        supervisor = Supervisor(server, host_secret(), listen, self._cancelled.is_set, slot.cores)
+        supervisor = Supervisor(server, self._key_of(trial), listen, self._cancelled.is_set, slot.cores)
         return supervisor.run(msgspec.structs.replace(trial, device=slot.device), data)
 
     def _living_server(self) -> WorkerServer:
