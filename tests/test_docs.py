@@ -14,7 +14,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from pages import PAGES, ROOT, RUN, SHOWN, Block, blocks, start
+from pages import PAGES, ROOT, RUN, SHOWN, Block, anchors, blocks, links, start
 from sessions import command, environment
 
 from grader import hookspecs
@@ -83,6 +83,23 @@ def done(block: Block, name: str, folder: Path, places: Path) -> Path:
     assert result.returncode == block.exit, said
     assert "Traceback" not in result.stderr, said
     return Path(left.read_text(encoding="utf-8").strip())
+
+
+class TestLinks:
+    @pytest.mark.parametrize("name", TEXTS)
+    def test_each_leads_to_a_file_and_a_heading(self, name: str) -> None:
+        for target in links(TEXTS[name]):
+            file, _, heading = target.partition("#")
+            path = (ROOT / name).parent / file if file else ROOT / name
+            assert path.exists(), f"{name}: there is no {target}"
+            if heading:
+                assert heading in anchors(path.read_text(encoding="utf-8")), (
+                    f"{name}: no heading for {target}"
+                )
+
+    def test_the_readme_leads_to_every_page(self) -> None:
+        pages = {name for name in TEXTS if name != "README.md"}
+        assert pages <= links(TEXTS["README.md"])
 
 
 class TestMadeParts:
