@@ -102,7 +102,7 @@ def test_one_seed_each_compares_weights_and_claims_nothing_about_the_methods() -
     ("others", "reason"),
     [
         ([record("b")], "b has one seed, which says nothing about a method: run it with --seeds 3"),
-        ([failed("b")], "b has no run that ended well"),
+        ([failed("b", reason="died at 3")], "b has no run that ended well: crashed, died at 3"),
     ],
 )
 def test_where_nothing_can_be_said_it_says_why(others: list[Record], reason: str) -> None:

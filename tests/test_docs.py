@@ -5,13 +5,16 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar
 
+import click
 import jsonschema
 import pytest
 from pages import PAGES, ROOT, RUN, SHOWN, Block, anchors, blocks, links, start
@@ -20,7 +23,9 @@ from sessions import command, environment
 from grader import hookspecs
 from grader.contract.record import Record
 from grader.host import documents
+from grader.host.cli import make_cli
 from grader.host.schema import fields, schema
+from grader.plugins import harness_manager
 
 TEXTS = {path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8") for path in PAGES}
 TRIED = [name for name, text in TEXTS.items() if any(block.language == RUN for block in blocks(text))]
@@ -83,6 +88,31 @@ def done(block: Block, name: str, folder: Path, places: Path) -> Path:
     assert result.returncode == block.exit, said
     assert "Traceback" not in result.stderr, said
     return Path(left.read_text(encoding="utf-8").strip())
+
+
+class TestTableOfCommands:
+    """docs/commands.md; what a command shares with `run` is told there once."""
+
+    ROWS = re.findall(r"^\| (`grader .*?) \| (.*) \|$", TEXTS["docs/commands.md"], re.MULTILINE)
+    TOLD: ClassVar = {
+        name: set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", told))
+        for names, told in ROWS
+        for name in re.findall(r"`grader (\w+)", names)
+    }
+
+    def test_it_has_every_command(self) -> None:
+        assert self.TOLD.keys() == make_cli(harness_manager()).commands.keys()
+
+    @pytest.mark.parametrize("name", TOLD)
+    def test_it_has_every_option_and_no_other(self, name: str) -> None:
+        options = [
+            {*each.opts, *each.secondary_opts}
+            for each in make_cli(harness_manager()).commands[name].params
+            if isinstance(each, click.Option)
+        ]
+        assert self.TOLD[name] <= set().union(*options)
+        told = self.TOLD[name] | self.TOLD["run"]
+        assert [each for each in options if not each & told] == []
 
 
 class TestLinks:

@@ -220,7 +220,8 @@ def comparable(comparison: Comparison) -> str:
     a, b = comparison.a, comparison.b
     for side in (a, b):
         if not side.good:
-            return f"{side.name} has no run that ended well"
+            last = side.failed[-1]
+            return f"{side.name} has no run that ended well: {last.status}, {last.reason}"
     if not is_mean_over_samples(comparison.task):
         return f"{comparison.task.metric} is no mean over test samples, so that no test applies"
     for side in (a, b):

@@ -72,9 +72,7 @@ def summary(comparisons: Sequence[Comparison]) -> str:
 def verdict(comparison: Comparison, text: Text = one_line) -> str:
     """Who is better, and whether that is more than noise, in a sentence."""
     if reason := comparable(comparison):
-        return (
-            f"nothing can be said: {reason}" if text is one_line else f"nothing can be said: {text(reason)}"
-        )
+        return f"nothing can be said: {text(reason)}"
     apart, better = comparison.apart, comparison.better
     assert apart is not None
     whose = "" if apart.of == "method" else "these weights of "
