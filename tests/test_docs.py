@@ -20,6 +20,7 @@ import pytest
 from pages import PAGES, ROOT, RUN, SHOWN, Block, anchors, blocks, links, start
 from sessions import command, environment
 
+import grader
 from grader import hookspecs
 from grader.contract.record import Record
 from grader.host import documents
@@ -130,6 +131,10 @@ class TestLinks:
     def test_the_readme_leads_to_every_page(self) -> None:
         pages = {name for name in TEXTS if name != "README.md"}
         assert pages <= links(TEXTS["README.md"])
+
+
+def test_the_changes_are_told_of_this_version() -> None:
+    assert f"\n## {grader.__version__}" in TEXTS["CHANGELOG.md"]
 
 
 class TestMadeParts:
