@@ -18,7 +18,7 @@ import click
 import jsonschema
 import pytest
 from pages import PAGES, ROOT, RUN, SHOWN, Block, anchors, blocks, links, start
-from sessions import command, environment
+from sessions import command, environment, write
 
 import grader
 from grader import hookspecs
@@ -45,7 +45,7 @@ class TestCommands:
         at = tmp_path
         for block in blocks(TEXTS[name]):
             if block.file:
-                (tmp_path / block.file).write_text(block.text, encoding="utf-8")
+                write(tmp_path, {block.file: block.text})
             elif block.language == RUN:
                 at = done(block, name, at, places)
 
