@@ -91,6 +91,24 @@ def done(block: Block, name: str, folder: Path, places: Path) -> Path:
     return Path(left.read_text(encoding="utf-8").strip())
 
 
+class TestFigures:
+    """What pages quote of the leaderboard in this repository is what its records give."""
+
+    @pytest.mark.parametrize(
+        ("name", "arguments"),
+        [
+            ("docs/leaderboard.md", ("small_cnn", "tuned_mlp")),
+            ("docs/pull-requests.md", ("cnn_onecycle", "--baseline", "tuned_mlp")),
+        ],
+    )
+    def test_of_a_comparison(self, name: str, arguments: tuple[str, ...], places: Path) -> None:
+        """The verdict over ten epochs of Fashion-MNIST, and the row of the table that holds it."""
+        told = command("compare", *arguments, "--task", "fashion-mnist", cwd=ROOT, places=places).stdout
+        verdict = next(line for line in told.splitlines() if " is better by " in line)
+        cells = [cell.strip() for cell in verdict.split("|")]
+        assert " | ".join(cells).strip() in " ".join(TEXTS[name].split())
+
+
 class TestTableOfCommands:
     """docs/commands.md; what a command shares with `run` is told there once."""
 

@@ -139,7 +139,7 @@ def _numbered(archive: Archive, query: str) -> Runs:
 
 def _nothing_in_common(a: str, b: str, left: Runs, right: Runs) -> str:
     def told(side: Runs) -> str:
-        return "; ".join(one_line(f"{track.task}, {track.budget}, {track.device}") for track in sorted(side))
+        return "; ".join(one_line(f"{track.task}, {track.asked}, {track.device}") for track in sorted(side))
 
     return (
         f"{one_line(a)} and {one_line(b)} were never run under the same conditions "
