@@ -28,6 +28,7 @@ def pytest_configure() -> None:
 
 _LONGEST = (
     "test_attacks",
+    "test_docs",
     "test_kills",
     "test_verify",
     "test_target",

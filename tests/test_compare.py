@@ -102,7 +102,7 @@ def test_one_seed_each_compares_weights_and_claims_nothing_about_the_methods() -
     ("others", "reason"),
     [
         ([record("b")], "b has one seed, which says nothing about a method: run it with --seeds 3"),
-        ([failed("b")], "b has no run that ended well"),
+        ([failed("b", reason="died at 3")], "b has no run that ended well: crashed, died at 3"),
     ],
 )
 def test_where_nothing_can_be_said_it_says_why(others: list[Record], reason: str) -> None:
@@ -140,10 +140,12 @@ def test_the_samples_that_one_alone_gets_right_are_counted_by_class() -> None:
 def test_each_track_that_both_were_run_in_is_compared_and_others_are_named() -> None:
     both = [*seeds("a", 450), *seeds("b", 440)]
     longer = [msgspec.structs.replace(one, budget="9 epochs") for one in both]
+    aimed = [msgspec.structs.replace(one, target="accuracy=0.8") for one in both]
     alone = record("a", budget="1 epoch")
-    found = comparisons(Memory(*both, *longer, alone), "a", "b")
-    assert [each.track.budget for each in found] == ["3 epochs", "9 epochs"]
+    found = comparisons(Memory(*both, *longer, *aimed, alone), "a", "b")
+    assert [each.track.asked for each in found] == ["3 epochs", "3 epochs to accuracy=0.8", "9 epochs"]
     assert in_text(found[0]).startswith("a against b: digits, 3 epochs, cpu\n")
+    assert in_text(found[1]).startswith("a against b: digits, 3 epochs to accuracy=0.8, cpu\n")
 
 
 def test_an_interval_of_a_difference_stays_within_what_can_be() -> None:

@@ -14,9 +14,7 @@ import factories
 import pytest
 
 import grader
-from grader import hookspecs
 from grader.contract.record import Record
-from grader.host import readme as readmes
 from grader.host.store import Store
 
 ROOT = Path(grader.__file__).parent
@@ -368,27 +366,3 @@ def _files(told: dict[str, object]) -> dict[int, tuple[str, int]]:
     files = told["files"]
     assert isinstance(files, dict)
     return {int(fd): (name, size) for fd, (name, size) in files.items()}
-
-
-class TestReadme:
-    def test_its_tables_are_what_the_hooks_and_the_records_give(self) -> None:
-        """Made anew by `python -m grader.host.readme README.md`."""
-        readme = (ROOT.parent / "README.md").read_text(encoding="utf-8")
-        assert readmes.updated(readme, ROOT.parent / "leaderboard") == readme
-
-    @pytest.mark.parametrize("hooks", [hookspecs.SubmissionHooks, hookspecs.HarnessHooks])
-    def test_every_hook_is_in_it_with_all_its_arguments(self, hooks: type) -> None:
-        rows = {row.split("`")[1]: row for row in readmes.hooks().splitlines() if row.startswith("| `")}
-        for name, hook in readmes.hooks_of(hooks):
-            assert hook.__doc__, f"{name} says nothing of itself"
-            code = hook.__code__
-            for argument in code.co_varnames[1 : code.co_argcount]:
-                assert f"`{argument}`" in rows[name]
-
-    def test_says_on_which_side_each_hook_of_a_plugin_runs(self) -> None:
-        for name, hook in readmes.hooks_of(hookspecs.HarnessHooks):
-            assert "Host" in (hook.__doc__ or ""), f"{name} does not say where it runs"
-
-    def test_a_file_without_markers_is_refused(self) -> None:
-        with pytest.raises(ValueError, match="<!-- hooks -->"):
-            readmes.between("# A readme", "hooks", "")

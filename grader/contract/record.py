@@ -37,13 +37,13 @@ class TaskInfo(msgspec.Struct, frozen=True, kw_only=True):
     """What it was trained on."""
 
     name: str
-    digest: str
-    kind: str
-    metric: str
-    higher_is_better: bool
+    digest: str  # SHA-256 of the prepared data, and of what the task is
+    kind: str  # multiclass, binary or regression
+    metric: str  # the primary one, by which the table is ordered
+    higher_is_better: bool  # of that metric
     train_samples: int
     test_samples: int
-    classes: tuple[str, ...] = ()
+    classes: tuple[str, ...] = ()  # their names, in the order of the outputs
 
 
 class DeviceInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,8 +51,8 @@ class DeviceInfo(msgspec.Struct, frozen=True, kw_only=True):
 
     kind: str  # cpu, cuda or mps
     name: str  # processor or accelerator model
-    index: int | None = None
-    threads: int
+    index: int | None = None  # of an accelerator, where there are several
+    threads: int  # that the training computed with
 
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,20 +154,20 @@ class NodeInfo(msgspec.Struct, frozen=True, kw_only=True):
 class Record(msgspec.Struct, frozen=True, kw_only=True):
     """One trial, whole. Fractions are 0 to 1; no number is NaN or infinite."""
 
-    schema: int = SCHEMA
-    rules: int = RULES
+    schema: int = SCHEMA  # of this file; a newer one is named and left alone
+    rules: int = RULES  # of how trials are run and scored
     submission: SubmissionInfo
     task: TaskInfo
-    budget: str
+    budget: str  # as Budget writes it: "10s", "3 epochs"
     seed: int
     device: DeviceInfo
-    deterministic: bool = False
+    deterministic: bool = False  # whether torch was held to deterministic algorithms
     status: Status
     phase: Phase | None = None  # where it ended, when it did not end well
     reason: str = ""  # one line that the author can act on
     detail: str = ""  # traceback trimmed to the submission's own files, bounded
     output: str = ""  # the end of the submission's own stdout and stderr, bounded
-    metrics: dict[str, float] = {}
+    metrics: dict[str, float] = {}  # on the test set, by name; empty unless it ended well
     correct: int | None = None  # test samples classified rightly; None for regression
     timing: Timing = Timing()
     usage: Usage = Usage()
@@ -181,7 +181,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int = 1  # those before it were lost with their machine, and left nothing
     node: NodeInfo | None = None  # None where the host itself ran it, uncalibrated
     finished: str  # UTC, ISO 8601 with seconds
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # what a reader of the row should know, a line each
 
     @property
     def node_id(self) -> str:

@@ -139,7 +139,7 @@ def _numbered(archive: Archive, query: str) -> Runs:
 
 def _nothing_in_common(a: str, b: str, left: Runs, right: Runs) -> str:
     def told(side: Runs) -> str:
-        return "; ".join(one_line(f"{track.task}, {track.budget}, {track.device}") for track in sorted(side))
+        return "; ".join(one_line(f"{track.task}, {track.asked}, {track.device}") for track in sorted(side))
 
     return (
         f"{one_line(a)} and {one_line(b)} were never run under the same conditions "
@@ -220,7 +220,8 @@ def comparable(comparison: Comparison) -> str:
     a, b = comparison.a, comparison.b
     for side in (a, b):
         if not side.good:
-            return f"{side.name} has no run that ended well"
+            last = side.failed[-1]
+            return f"{side.name} has no run that ended well: {last.status}, {last.reason}"
     if not is_mean_over_samples(comparison.task):
         return f"{comparison.task.metric} is no mean over test samples, so that no test applies"
     for side in (a, b):

@@ -1,4 +1,4 @@
-"""`grader records`: old results listed, removed, and merged from other folders."""
+"""`grader records`: old results listed, removed, and merged from other folders; and a record's schema."""
 
 from __future__ import annotations
 
@@ -40,7 +40,10 @@ class _ListsByItself(click.Group):
 
 @click.group(cls=_ListsByItself)
 def records() -> None:
-    """Old results: list them (also without a subcommand), remove them, merge those of other folders."""
+    """Old results: list them (also without a subcommand), remove them, merge those of other folders.
+
+    And the schema of a record's file.
+    """
 
 
 def _filters(command: Any) -> Any:
@@ -164,6 +167,15 @@ def merge_folders(
         counts = _said(merge(store, sources, prefer, dry_run=dry_run))
     say(summary(counts, dry_run=dry_run))
     context.exit(int(any(counts[verdict] for verdict in (Verdict.UNDECIDED, Verdict.REFUSED))))
+
+
+@records.command("schema")
+def print_schema() -> None:
+    """Print the JSON Schema of a record's file."""
+    from grader.contract.text import json_document
+    from grader.host.schema import schema
+
+    say(json_document(schema()).decode().rstrip("\n"))
 
 
 def _preference(choice: Mapping[str, bool]) -> Preference | None:

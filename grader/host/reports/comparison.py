@@ -57,7 +57,7 @@ def summary(comparisons: Sequence[Comparison]) -> str:
         [
             markdown(each.a.name, NAME),
             ", ".join(
-                markdown(part, NAME) for part in (each.track.task, each.track.budget, each.track.device)
+                markdown(part, NAME) for part in (each.track.task, each.track.asked, each.track.device)
             ),
             _primary(each.a, each),
             f"{_primary(each.b, each)} ({markdown(each.b.name, NAME)})",
@@ -72,9 +72,7 @@ def summary(comparisons: Sequence[Comparison]) -> str:
 def verdict(comparison: Comparison, text: Text = one_line) -> str:
     """Who is better, and whether that is more than noise, in a sentence."""
     if reason := comparable(comparison):
-        return (
-            f"nothing can be said: {reason}" if text is one_line else f"nothing can be said: {text(reason)}"
-        )
+        return f"nothing can be said: {text(reason)}"
     apart, better = comparison.apart, comparison.better
     assert apart is not None
     whose = "" if apart.of == "method" else "these weights of "
@@ -89,7 +87,7 @@ def _title(comparison: Comparison, text: Text) -> str:
     track = comparison.track
     sides = (text(side.name, NAME) for side in (comparison.a, comparison.b))
     return f"{' against '.join(sides)}: " + ", ".join(
-        text(part, NAME) for part in (track.task, track.budget, track.device)
+        text(part, NAME) for part in (track.task, track.asked, track.device)
     )
 
 

@@ -1,7 +1,7 @@
-"""The parts of the README that are made: the tables of hooks, and the leaderboard's.
+"""The parts of README.md and docs/ that are made: tables of hooks, of a record's fields, of the leaderboard.
 
-`python -m grader.host.readme README.md` brings them up to date, from `hookspecs.py` and from the
-records in the leaderboard/ beside the file.
+`python -m grader.host.documents README.md docs/*.md` brings them up to date, from `hookspecs.py`, from the
+record's structs, and from the records in the leaderboard/ beside the file.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from grader.hookspecs import HarnessHooks, SubmissionHooks
 from grader.host.archive import Archive
 from grader.host.rank import Table, standings
 from grader.host.reports import tables as reports
+from grader.host.schema import fields
 from grader.host.store import Store
 
 _COLUMNS = (
@@ -31,25 +32,37 @@ _COLUMNS = (
 
 
 def main() -> None:
-    """Bring the parts between the markers of the file up to date."""
-    path = Path(sys.argv[1])
-    readme = updated(path.read_text(encoding="utf-8"), path.parent / "leaderboard")
-    path.write_text(readme, encoding="utf-8")
+    """Bring the parts between the markers of the files up to date."""
+    for path in map(Path, sys.argv[1:]):
+        text = updated(path.read_text(encoding="utf-8"), path.parent / "leaderboard")
+        path.write_text(text, encoding="utf-8")
 
 
-def updated(readme: str, directory: Path) -> str:
-    """Return the text with its parts made anew. Raises ValueError without the markers."""
-    return between(between(readme, "hooks", hooks()), "leaderboard", leaderboard(directory))
+def updated(text: str, directory: Path) -> str:
+    """Return the text with those parts made anew whose markers it has; `directory` is the leaderboard."""
+    makers = {
+        "leaderboard": lambda: leaderboard(directory),
+        "submission hooks": lambda: hooks(SubmissionHooks),
+        "harness hooks": lambda: hooks(HarnessHooks),
+        "record fields": record_fields,
+    }
+    for name, make in makers.items():
+        if f"<!-- {name} -->" in text:
+            text = between(text, name, make())
+    return text
 
 
-def between(readme: str, name: str, text: str) -> str:
-    """Return the text with what stands between `<!-- name -->` and `<!-- /name -->` replaced."""
+def between(text: str, name: str, part: str) -> str:
+    """Return the text with what stands between `<!-- name -->` and `<!-- /name -->` replaced.
+
+    Raises ValueError without the markers.
+    """
     start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-    before, found, rest = readme.partition(start)
+    before, found, rest = text.partition(start)
     _, closed, after = rest.partition(end)
     if not (found and closed):
         raise ValueError(f"the file has no {start} and {end} to put the tables between")
-    return f"{before}{start}\n{text}{end}{after}"
+    return f"{before}{start}\n{part}{end}{after}"
 
 
 def leaderboard(directory: Path) -> str:
@@ -60,10 +73,19 @@ def leaderboard(directory: Path) -> str:
     return "".join(f"\n{_track(table)}\n" for table in tables)
 
 
-def hooks() -> str:
-    """Return both tables of hooks in Markdown: what submissions implement, and what plugins do."""
-    parts = (("Of a submission", SubmissionHooks), ("Of a plugin of the harness", HarnessHooks))
-    return "".join(f"\n**{title}**\n\n{_table(hooks)}\n" for title, hooks in parts)
+def hooks(specifications: type) -> str:
+    """Return a table of these hooks in Markdown: their arguments, and what they are for."""
+    rows = [
+        f"| `{name}` | {', '.join(_arguments(hook))} | {_cell(inspect.getdoc(hook) or '')} |"
+        for name, hook in hooks_of(specifications)
+    ]
+    return _table("| Hook | May name | What it is for, when and where |", rows)
+
+
+def record_fields() -> str:
+    """Return a table of a record's fields in Markdown."""
+    rows = [f"| `{name}` | {kind} | {_cell(meaning)} |" for name, kind, meaning in fields()]
+    return _table("| Field | Type | What it says |", rows)
 
 
 def _track(table: Table) -> str:
@@ -82,12 +104,9 @@ def hooks_of(specifications: type) -> Iterator[tuple[str, Callable[..., object]]
     return ((name, hook) for name, hook in vars(specifications).items() if inspect.isfunction(hook))
 
 
-def _table(specifications: type) -> str:
-    rows = [
-        f"| `{name}` | {', '.join(_arguments(hook))} | {_cell(inspect.getdoc(hook) or '')} |"
-        for name, hook in hooks_of(specifications)
-    ]
-    return "\n".join(["| Hook | May name | What it is for, when and where |", "|---|---|---|", *rows])
+def _table(heading: str, rows: list[str]) -> str:
+    """A table of three columns."""
+    return "\n".join([heading, "|---|---|---|", *rows, ""])
 
 
 def _arguments(hook: Callable[..., object]) -> list[str]:
