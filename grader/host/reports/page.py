@@ -28,7 +28,7 @@ from grader.host.reports.tables import (
     whole,
 )
 from grader.host.reports.terminal import overall_title
-from grader.host.reports.words import conditions, rule, rule_of_times
+from grader.host.reports.words import conditions, rule, rule_of_times, tested_on
 from grader.host.timed import by_time
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ def _facts(table: Table) -> Iterator[tuple[str, str]]:
     task, key = table.task, table.track
     classes = f", {len(task.classes)} classes" if task.classes else ""
     yield "Task", f"{shown(task.name)} ({one_line(task.kind, NAME)}{classes})"
-    yield "Samples", f"{whole(task.train_samples)} to train on, {whole(task.test_samples)} to be tested on"
+    yield "Samples", f"{whole(task.train_samples)} to train on, {tested_on(task)}"
     yield "Scored by", f"{one_line(task.metric, NAME)} ({better(task)})"
     yield "Budget", shown(key.budget)
     if key.target:
