@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from conftest import OpenTask
-from factories import board, record, trial
+from factories import record, trial
 from sessions import GOOD, IMPORTS, at_home, command, write
 from test_score import attempt, labels, manager, outputs, scored
 from test_tasks_image_csv import fingerprint_error, shirts, table_error  # noqa: F401 - a fixture
@@ -34,7 +34,7 @@ from grader.host.cli import make_cli
 from grader.host.evidence import read_evidence
 from grader.host.private import PrivateStore, check_places
 from grader.host.rank import standings
-from grader.host.reports.shakeup import in_markdown, in_text
+from grader.host.reports.shakeup import in_markdown, in_text, read, written
 from grader.host.settings import make_config
 from grader.host.shakeup import shake_up
 from grader.host.snapshots import Predicted
@@ -355,7 +355,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, places: Path) -> Home:
         },
     )
     wishes = ("--budget", "3 steps", "--seeds", "2", "--device", "cpu", "-vv", "--log", "events.jsonl")
-    done = command("run", "subs", *wishes, "--target", "accuracy=0.9", cwd=root, places=places)
+    done = command("run", "subs", *wishes, cwd=root, places=places)
     assert done.returncode == 1, done.stdout + done.stderr  # one of them breaks
     return Home(root, places, done.stdout + done.stderr)
 
@@ -460,15 +460,19 @@ def test_the_hosts_own_store_is_for_its_user_alone(home: Home) -> None:
 
 def test_a_record_without_its_private_result_is_run_again(home: Home) -> None:
     arguments = ["run", "subs/good.py", "--budget", "3 steps", "--seeds", "2", "--device", "cpu"]
-    arguments += ["--target", "accuracy=0.9", "--dry-run"]
-    assert "0 to run" in home.grader(*arguments).output
+    assert "0 to run" in home.grader(*arguments, "--dry-run").output
     path = home.private(home.public["good", 1]).with_suffix(".npz")
     whole = path.read_bytes()
-    for damage in (b"", whole[:-20]):
+    for damage in (whole[:-20], b""):
         path.write_bytes(damage)
-        assert "good.py::digits[seed=1]: no private result here" in home.grader(*arguments).output
-    path.write_bytes(whole)
-    assert "0 to run" in home.grader(*arguments).output
+        said = home.grader(*arguments, "--dry-run").output
+        assert "good.py::digits[seed=1]: no private result here" in said
+    done = command(*arguments, cwd=home.root, places=home.places)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (
+        "trained again, as their results on the private test set are not on this host: 1 trial" in done.stdout
+    )
+    assert path.read_bytes() == whole
 
 
 def test_its_data_go_into_no_bundle(home: Home) -> None:
@@ -638,11 +642,25 @@ def test_a_shake_up_tells_ranks_differences_and_who_left_the_interval() -> None:
         assert "Kendall's tau -1.00" in text
 
 
-def test_names_in_a_shake_up_are_text() -> None:
-    hostile = [record(name) for name in ("<script>", "a|b\n# c", "\x1b[31m")]
-    table = standings([*hostile, *board(3)]).tables[0]
-    made = shake_up(table, table)
-    assert made.tau is None or made.tau == 1
-    for text in (in_text(made), in_markdown([made])):
+def test_names_in_a_shake_up_are_text(tmp_path: Path) -> None:
+    from grader.host.archive import Archive
+    from grader.host.reports.make import made as page
+
+    ranked = standings([record(name) for name in ("<script>", "a|b\n# c", "\x1b[31m")])
+    made = shake_up(ranked.tables[0], ranked.tables[0])
+    html, _ = page(msgspec.structs.replace(ranked, tables=()), Archive({}), "", [made])
+    for text in (in_text(made), in_markdown([made]), html):
         assert "\x1b" not in text
     assert "<script>" not in in_markdown([made])
+    assert "&lt;script&gt;" in html
+    assert html.count("<script>") == 1  # the page's own
+    assert "shake-up: digits" in html
+
+
+def test_a_shake_up_that_cannot_be_read_is_none(tmp_path: Path) -> None:
+    table = standings([record()]).tables[0]
+    written([shake_up(table, table)], tmp_path)
+    assert read(tmp_path) == (shake_up(table, table),)
+    for damage in (b"", b"{}", b'{"tracks": [], "grader": "other"}', b"\xff"):
+        (tmp_path / "shake-up.json").write_bytes(damage)
+        assert read(tmp_path) == ()

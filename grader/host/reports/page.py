@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from grader.contract.isolation import openings
 from grader.contract.text import NAME, count, one_line
 from grader.host.rank import Row, Standings, Table
+from grader.host.reports import shakeup
 from grader.host.reports.bars import Bars
 from grader.host.reports.board import Board, anchor, shown, ties
 from grader.host.reports.pictures import Sheet, data_uri
@@ -29,6 +30,7 @@ from grader.host.reports.tables import (
 )
 from grader.host.reports.terminal import overall_title
 from grader.host.reports.words import conditions, rule, rule_of_times, tested_on
+from grader.host.shakeup import ShakeUp
 from grader.host.timed import by_time
 
 if TYPE_CHECKING:
@@ -57,7 +59,9 @@ class Panel:
     sheet: Sheet | None
 
 
-def rendered(standings: Standings, panels: Sequence[Panel], made_of: str, plots: str) -> str:
+def rendered(
+    standings: Standings, panels: Sequence[Panel], made_of: str, plots: str, moved: Sequence[ShakeUp] = ()
+) -> str:
     """The page without its last line. `made_of` and `plots` tell the next run whether it still holds."""
     import jinja2
     from markupsafe import Markup
@@ -82,6 +86,14 @@ def rendered(standings: Standings, panels: Sequence[Panel], made_of: str, plots:
         overall=[
             {"title": overall_title(each).capitalize(), "grid": _grid(mean_ranks(each, one_line), each.rows)}
             for each in standings.overall
+        ],
+        moved=[
+            {
+                "title": shakeup.title(each),
+                "grid": _grid(shakeup.columns(each, one_line), each.rows),
+                "remarks": list(shakeup.remarks(each, one_line)),
+            }
+            for each in moved
         ],
         states=_STATES,
         key=_key,

@@ -1,4 +1,4 @@
-"""The shake-up on a terminal, and as shake-up.md and shake-up.json beside the final leaderboard."""
+"""The shake-up on a terminal, on the page, and as shake-up.md and shake-up.json of a final leaderboard."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from grader.host.reports.terminal import fitting, title_of
 from grader.host.shakeup import Moved, ShakeUp
 
 SCHEMA = 1
-FILE = "shake-up.md"
+FILE, _DATA = "shake-up.md", "shake-up.json"
+_NAME = "shake-up"
 TITLE = "# Shake-up"
 _INTRODUCTION = f"""\
 {TITLE}
@@ -29,27 +30,40 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     """shake-up.json: an object for each track, fractions from 0 to 1; text is as submissions wrote it."""
 
     schema: int = SCHEMA
-    grader: str = "shake-up"
-    tracks: Sequence[ShakeUp]
+    grader: str = _NAME
+    tracks: tuple[ShakeUp, ...]
 
 
 def written(shake_ups: Sequence[ShakeUp], folder: Path) -> list[Path]:
     """Write both files into the folder and return them. Raises StoreError when one cannot be."""
     contents = {
         FILE: in_markdown(shake_ups).encode(),
-        "shake-up.json": json_document(Document(tracks=shake_ups), in_order=True),
+        _DATA: json_document(Document(tracks=tuple(shake_ups)), in_order=True),
     }
     for name, content in contents.items():
         replace(folder / name, content)
     return [folder / name for name in contents]
 
 
+def read(folder: Path) -> tuple[ShakeUp, ...]:
+    """Return what was written into the folder; nothing where nothing was, or it cannot be read."""
+    try:
+        document = msgspec.json.decode((folder / _DATA).read_bytes(), type=Document)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return ()
+    return document.tracks if (document.schema, document.grader) == (SCHEMA, _NAME) else ()
+
+
+def title(each: ShakeUp) -> str:
+    """The track in a few words."""
+    return f"shake-up: {title_of(each.track)}"
+
+
 def in_text(each: ShakeUp, width: int = 80) -> str:
     """One track's for a terminal, at most `width` cells wide."""
-    shown = fitting(lambda text: _columns(each, text), each.rows, width)
-    title = one_line(f"shake-up: {title_of(each.track)}", max(width, 10))
-    remarks = [line for remark in _remarks(each, one_line) for line in wrap(remark, max(width, 10))]
-    return "\n".join([title, render(shown, each.rows, "simple"), *remarks])
+    shown = fitting(lambda text: columns(each, text), each.rows, width)
+    lines = [line for remark in remarks(each, one_line) for line in wrap(remark, max(width, 10))]
+    return "\n".join([one_line(title(each), max(width, 10)), render(shown, each.rows, "simple"), *lines])
 
 
 def in_markdown(shake_ups: Sequence[ShakeUp]) -> str:
@@ -59,20 +73,21 @@ def in_markdown(shake_ups: Sequence[ShakeUp]) -> str:
 
 def _section(each: ShakeUp) -> Iterator[str]:
     yield f"## {title_of(each.track, markdown)}"
-    yield render(_columns(each, markdown), each.rows, "pipe")
-    yield "\n".join(_remarks(each, markdown))
+    yield render(columns(each, markdown), each.rows, "pipe")
+    yield "\n".join(remarks(each, markdown))
 
 
-def _columns(each: ShakeUp, text: Text) -> list[Column[Moved]]:
+def columns(each: ShakeUp, text: Text) -> list[Column[Moved]]:
+    """The columns that show a track's rows; `text` escapes what submissions wrote."""
     metric = each.task.metric
-    title = text(heading(metric), NAME)
+    score = text(heading(metric), NAME)
     return [
         Column("private #", lambda row: rank(row.private_rank)),
         Column("public #", lambda row: rank(row.public_rank)),
         Column("moved", _moved, "left", spare=3),
         Column("submission", lambda row: text(row.name, NAME), "left"),
-        Column(f"private {title}", lambda row: _score(metric, row.private, row.private_interval), spare=1),
-        Column(f"public {title}", lambda row: _score(metric, row.public, row.interval), spare=2),
+        Column(f"private {score}", lambda row: _score(metric, row.private, row.private_interval), spare=1),
+        Column(f"public {score}", lambda row: _score(metric, row.public, row.interval), spare=2),
         Column("difference", lambda row: _difference(metric, row)),
         Column("by the public 95 % interval", lambda row: _MARKS[row.outside], "left", spare=4),
     ]
@@ -100,7 +115,8 @@ def _half(interval: tuple[float, float] | None) -> float | None:
     return (interval[1] - interval[0]) / 2 if interval else None
 
 
-def _remarks(each: ShakeUp, text: Text) -> Iterator[str]:
+def remarks(each: ShakeUp, text: Text) -> Iterator[str]:
+    """What stands under them, a line each."""
     rows = each.ranked
     if each.tau is not None:
         yield (
