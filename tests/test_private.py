@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from conftest import OpenTask
-from factories import record, trial
+from factories import evidence, record, trial
 from sessions import GOOD, IMPORTS, at_home, command, write
 from test_score import attempt, labels, manager, outputs, scored
 from test_tasks_image_csv import fingerprint_error, shirts, table_error  # noqa: F401 - a fixture
@@ -299,12 +299,34 @@ class TestScoring:
         made = attempt(msgspec.structs.replace(DIGITS, private=True), logits=logits)
         public = scored(made, targets[:30], Counting())
         assert public.task.split == "public"
-        private, evidence = privates.scored(made, public, targets[30:], manager(Counting()).hook)
+        private, proof = privates.scored(made, public, targets[30:], manager(Counting()).hook)
         assert (public.metrics["samples"], private.metrics["samples"]) == (30, 20)
         assert private.correct == int((logits[30:].argmax(axis=1) == targets[30:]).sum())
-        assert evidence.predictions.tolist() == logits[30:].argmax(axis=1).tolist()
+        assert proof.predictions.tolist() == logits[30:].argmax(axis=1).tolist()
         assert (private.task.split, private.task.test_samples) == ("private", 20)
         assert private.task.digest != public.task.digest
+
+
+# --- the host's own store
+
+
+def test_a_rerun_replaces_its_private_result_and_another_outcome_has_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRADER_STATE", str(tmp_path / "state"))
+    (tmp_path / "state" / "private").mkdir(parents=True, mode=0o755)
+    store, public = PrivateStore(), record()
+    for correct in (400, 410):
+        part = privates.private_task(public.task, 500)
+        private = record(correct=correct, task=part)
+        store.keep(public, private, evidence(correct))
+        kept = store.result(public)
+        assert kept is not None
+        assert kept.record == private
+    assert len(list(store.directory.glob("*.json"))) == 1
+    assert stat.S_IMODE(store.directory.stat().st_mode) == 0o700
+    for other in (record(correct=449), record(seed=1), record(digest="ab" * 32)):
+        assert store.result(other) is None
 
 
 # --- a session, and what it leaves behind
@@ -332,7 +354,7 @@ class Home:
     def private(self, public: Record) -> Path:
         """The file of the host's own that holds the private result."""
         with self.inside():
-            return PrivateStore()._place(public)
+            return PrivateStore().place(public)
 
     def grader(self, *arguments: str) -> Result:
         """The command, in this process."""
@@ -381,10 +403,10 @@ def test_public_and_private_metrics_are_those_of_their_own_samples(home: Home) -
             (public, Store(home.root / "leaderboard").path(public), ~apart),
             (private, home.private(public), apart),
         ):
-            evidence = read_evidence(file.with_suffix(".npz"), one)
+            proof = read_evidence(file.with_suffix(".npz"), one)
             assert one.task.test_samples == part.sum()
-            assert one.metrics["accuracy"] == accuracy_score(targets[part], evidence.predictions)
-            assert one.correct == (targets[part] == evidence.predictions).sum()
+            assert one.metrics["accuracy"] == accuracy_score(targets[part], proof.predictions)
+            assert one.correct == (targets[part] == proof.predictions).sum()
 
 
 def test_a_submission_cannot_tell_private_inputs_by_their_place(home: Home) -> None:
@@ -395,9 +417,9 @@ def test_a_submission_cannot_tell_private_inputs_by_their_place(home: Home) -> N
         (public, Store(home.root / "leaderboard").path(public)),
         (read_record(home.private(public)), home.private(public)),
     ):
-        evidence = read_evidence(file.with_suffix(".npz"), one)
-        assert len(np.unique(np.diff(evidence.predictions.astype(int)))) > 5  # in no order of the host's
-        counts.append(np.bincount(evidence.predictions, minlength=10))
+        proof = read_evidence(file.with_suffix(".npz"), one)
+        assert len(np.unique(np.diff(proof.predictions.astype(int)))) > 5  # in no order of the host's
+        counts.append(np.bincount(proof.predictions, minlength=10))
     assert np.min(counts) > 0
     assert np.sum(counts, axis=0).min() >= ALL // 10  # both were shown together
 

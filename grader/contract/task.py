@@ -100,10 +100,10 @@ class Arrays:
     train_targets: npt.NDArray[np.generic]
     test_inputs: npt.NDArray[np.generic]
     test_targets: npt.NDArray[np.generic]
-    private_inputs: npt.NDArray[np.generic] | None = None  # of a private test set, held apart from the other
-    private_targets: npt.NDArray[np.generic] | None = None
     classes: tuple[str, ...] = ()  # overrides the task's, where the data decides (image-csv)
     source: str = ""  # where the data came from, for people
+    private_inputs: npt.NDArray[np.generic] | None = None  # of a private test set, held apart from the other
+    private_targets: npt.NDArray[np.generic] | None = None
 
 
 @dataclass(frozen=True)

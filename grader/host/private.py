@@ -20,7 +20,7 @@ from grader.contract.text import plain
 from grader.host import places
 from grader.host.evidence import tie
 from grader.host.files import not_written
-from grader.host.store import Copy, Store, read_copy
+from grader.host.store import Copy, Store, read_copy, stem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,18 +60,21 @@ class PrivateStore(Store):
             self.directory.chmod(0o700)
         except OSError as error:
             raise not_written(self.directory, error) from error
-        self.write_at(self._place(public), private, evidence)
+        self.write_at(self.place(public), private, evidence)
 
     def result(self, public: Record) -> Copy | None:
         """Return the private result of a record; None where there is none, or a damaged one."""
         with contextlib.suppress(StoreError):
-            path = self._place(public)
+            path = self.place(public)
             return read_copy(path) if path.exists() else None
         return None
 
-    def _place(self, public: Record) -> Path:
-        """By what ties evidence to its record: a training that came out otherwise has another result."""
-        return self.directory / f"{tie(public).hex()}.json"
+    def place(self, public: Record) -> Path:
+        """Where the private result of a record is, or would be.
+
+        By what ties evidence to its record: a training that came out otherwise has another result.
+        """
+        return self.directory / f"{stem(public)}-{tie(public).hex()[:20]}.json"
 
 
 def scored(

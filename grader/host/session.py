@@ -115,8 +115,8 @@ class Session:
             found = devices.choose(self.config.device)
             self.slots = slots(self.config.slots, found, devices.threads(self.config.threads))
             self._level = level.result()
-        check_places(self._definitions, submissions, self.config)
         tasks = [self._task(definition, stack) for definition in self._definitions.values()]
+        check_places(self._definitions, submissions, self.config)
         trials = self._trials(submissions, tasks, found[0])
         again = self.config.rerun or not self._keep
         return plan.steps(

@@ -30,10 +30,14 @@ _OTHERS = 0o077  # what a mode gives to group and others
 def check_own(path: Path, task: str, kind: str = "file") -> None:
     """Raise TaskUnavailable unless this file, or "folder", is there and shut to all but its owner."""
     shown = plain(str(path), 500)
-    if not (path.is_dir() if kind == "folder" else path.is_file()):
+    try:
+        there = path.is_dir() if kind == "folder" else path.is_file()
+    except OSError:  # the folder around it is another user's
+        there = False
+    if not there:
         raise TaskUnavailable(
-            f"{plain(task)}: there is no {kind} {shown}, which is to tell its private test set; correct the "
-            f"path in [tool.grader.tasks.{plain(task)}]"
+            f"{plain(task)}: there is no {kind} {shown} that you can read, which is to tell its private test "
+            f"set; correct the path in [tool.grader.tasks.{plain(task)}]"
         )
     if path.stat().st_mode & _OTHERS:
         options = "-R go=" if kind == "folder" else "600"

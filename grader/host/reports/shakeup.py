@@ -108,7 +108,8 @@ def _difference(metric: str, row: Moved) -> str:
     if row.difference is None:
         return ""
     shown = number(metric, abs(row.difference), _half(row.private_interval))
-    return f"{'-' if row.difference < 0 else '+'}{shown}"
+    sign = "-" if row.difference < 0 else "+"
+    return f"{sign}{shown}" if float(shown) else shown
 
 
 def _half(interval: tuple[float, float] | None) -> float | None:
