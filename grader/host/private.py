@@ -122,15 +122,19 @@ def check_places(
     definitions: Mapping[str, TaskDefinition], submissions: Iterable[Submission], config: Config
 ) -> None:
     """Raise UsageError for a private test set that lies where submissions may read, or that is published."""
+    found = [(name, path) for name, each in definitions.items() for path in each.private]
+    if not found:
+        return
+    from grader.host.libraries import libraries
+
     shared = {Path(part.folder): "among submissions" for each in submissions for part in each.parts}
     shared |= {Path(path): "among submissions" for path in config.paths if Path(path).is_dir()}
-    shared |= dict.fromkeys(config.libraries, "among the libraries that submissions may read")
+    shared |= dict.fromkeys(libraries(config.libraries).roots, "among libraries, which submissions may read")
     shared[config.leaderboard] = "in the leaderboard, which is there to be published"
-    for name, definition in definitions.items():
-        for path in definition.private:
-            for folder, where in shared.items():
-                if path.resolve().is_relative_to(folder.resolve()):
-                    raise UsageError(
-                        f"{plain(name)}: {plain(str(path), 500)} tells the private test set, and lies "
-                        f"{where}; move it elsewhere"
-                    )
+    for name, path in found:
+        for folder, where in shared.items():
+            if path.resolve().is_relative_to(folder.resolve()):
+                raise UsageError(
+                    f"{plain(name)}: {plain(str(path), 500)} tells the private test set, and lies {where}; "
+                    "move it elsewhere"
+                )

@@ -60,9 +60,7 @@ class Session:
         self.manager = manager
         self.records: list[Record] = []
         self.reused: list[Record] = []  # those of them that are of earlier runs
-        self.unscored = (
-            0  # trials that are run again because the results on the private test set are not here
-        )
+        self.unscored = 0  # trials that are run again because their private results are not here
         self.slots: tuple[Slot, ...] = ()
         self._hidden: list[Path] = []  # folders that no worker may read
         self._definitions: dict[str, TaskDefinition] = {}
