@@ -83,7 +83,12 @@ def named_in_environment() -> list[str]:
 
 
 def task_definitions(manager: pluggy.PluginManager, tables: TaskTables) -> dict[str, TaskDefinition]:
-    """Return all tasks by name, in the order of their plugins. Raises UsageError for a name used twice."""
+    """Return all tasks by name, in the order of their plugins. Raises UsageError for a name used twice.
+
+    A table without a family gives the task of its name a private test set.
+    """
+    from grader.tasks.private import with_private
+
     found: dict[str, TaskDefinition] = {}
     owners: dict[str, str] = {}
     for plugin, definition in _registered_tasks(manager, tables):
@@ -94,6 +99,14 @@ def task_definitions(manager: pluggy.PluginManager, tables: TaskTables) -> dict[
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
             raise UsageError(f"task {name!r} of {plugin}: use letters, digits, '.', '_' and '-' in its name")
         found[name], owners[name] = definition, plugin
+    for name, table in tables.items():
+        if name in found and "family" not in table:
+            found[name] = with_private(found[name], table)
+        elif "family" not in table:
+            raise UsageError(
+                f"[tool.grader.tasks.{plain(name)}]: there is no such task{did_you_mean(name, found)}; "
+                "one of your own needs family = ..., as 'image-csv' is"
+            )
     for name in tables.keys() - found.keys():
         raise UsageError(
             f"[tool.grader.tasks.{name}]: no plugin knows the family {tables[name].get('family')!r}; "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -44,6 +44,7 @@ class TaskInfo(msgspec.Struct, frozen=True, kw_only=True):
     train_samples: int
     test_samples: int
     classes: tuple[str, ...] = ()  # their names, in the order of the outputs
+    split: Literal["", "public", "private"] = ""  # of the test set, where a part is held apart as private
 
 
 class DeviceInfo(msgspec.Struct, frozen=True, kw_only=True):

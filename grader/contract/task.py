@@ -44,6 +44,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     target_mean: float = 0.0  # of the training targets; regression only
     target_std: float = 1.0
     digest: str = ""  # SHA-256 over all arrays; empty until prepared
+    private: bool = False  # whether a private test set is held apart: test_samples does not count it
     show_test_samples: bool = (
         False  # whether a leaderboard may hold pictures of test samples: none of a private set
     )
@@ -81,7 +82,8 @@ class ArrayInfo(msgspec.Struct, frozen=True):
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """`manifest.json` of a prepared task: its full description and its arrays.
 
-    Array names: train_inputs, train_targets, test_inputs, test_targets.
+    Array names: train_inputs, train_targets, test_inputs, test_targets; and private_inputs,
+    private_targets where a private test set is held apart.
     """
 
     schema: int
@@ -100,6 +102,8 @@ class Arrays:
     test_targets: npt.NDArray[np.generic]
     classes: tuple[str, ...] = ()  # overrides the task's, where the data decides (image-csv)
     source: str = ""  # where the data came from, for people
+    private_inputs: npt.NDArray[np.generic] | None = None  # of a private test set, held apart from the other
+    private_targets: npt.NDArray[np.generic] | None = None
 
 
 @dataclass(frozen=True)
@@ -123,6 +127,7 @@ class TaskDefinition:
     fingerprint: Callable[[DataPlaces], str]
     prepare: Callable[[DataPlaces], Arrays]
     hidden: tuple[Path, ...] = ()  # installed folders that hold its targets: no worker may read them
+    private: tuple[Path, ...] = ()  # files and folders that tell its private test set: the host's user's own
 
 
 TaskTables = Mapping[str, Mapping[str, object]]

@@ -20,6 +20,7 @@ from grader.contract.text import NAME, did_you_mean, one_line
 from grader.host import data as task_data
 from grader.host import device as devices
 from grader.host import environment
+from grader.host.private import PRIVATE
 from grader.host.settings import MAX_SEED
 
 if TYPE_CHECKING:
@@ -151,6 +152,8 @@ class Machine:
     # --- task ---
 
     def _task(self, record: Record) -> tuple[Task, npt.NDArray[np.generic]]:
+        if record.task.split == PRIVATE:
+            raise NotHere("it tells of a private test set: verify the public record of the same training")
         task, targets = self._prepared(record.task.name)
         if task.digest != record.task.digest:
             then, now = _shown(record.task.digest[:_DIGEST]), task.digest[:_DIGEST]

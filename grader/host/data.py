@@ -38,6 +38,7 @@ _MEASURED = (
     "classes",
     "train_samples",
     "test_samples",
+    "private",
     "target_mean",
     "target_std",
     "digest",
@@ -109,15 +110,19 @@ class PreparedTask:
     """A task and its arrays. Close it, or use it in a `with` statement.
 
     task: with sample counts, classes, shape and digest filled in.
-    test_inputs: uint8 or float32 (N, *task.input_shape), read-only.
-    test_targets: int64 (N,) or float32 (N, 1), read-only. Never leaves the host.
+    test_inputs: uint8 or float32 (N, *task.input_shape), read-only; of a task with a private test set, that
+        comes after the public one, so that both are predicted together.
+    test_targets: int64 (task.test_samples,) or float32 (task.test_samples, 1), of the public ones, read-only.
+        Never leaves the host.
+    private_targets: of the others, likewise; None without a private test set.
     probe_inputs: the first PROBE training inputs, read-only.
     """
 
     def __init__(self, task: Task, manifest: Manifest, arrays: dict[str, npt.NDArray[np.generic]]) -> None:
         self.task = task
-        self.test_inputs = arrays["test_inputs"]
+        self.test_inputs = _together(arrays["test_inputs"], arrays.get("private_inputs"))
         self.test_targets = arrays["test_targets"]
+        self.private_targets = arrays.get("private_targets")
         self.probe_inputs = arrays["train_inputs"][:PROBE].copy()
         self.probe_inputs.flags.writeable = False
         # Written here once; every worker of every trial maps these same pages.
@@ -143,6 +148,18 @@ class PreparedTask:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _together(
+    public: npt.NDArray[np.generic], private: npt.NDArray[np.generic] | None
+) -> npt.NDArray[np.generic]:
+    if private is None:
+        return public
+    import numpy as np
+
+    both = np.concatenate([public, private])
+    both.flags.writeable = False
+    return both
 
 
 def _load(task: Task, entry: Path) -> PreparedTask:

@@ -83,7 +83,7 @@ def evidence_bytes(evidence: Evidence, record: Record) -> bytes:
     if evidence.confusion is not None:
         arrays["confusion"] = evidence.confusion
     file = io.BytesIO()
-    np.savez_compressed(file, allow_pickle=False, **arrays, of=np.frombuffer(_tie(record), np.uint8))
+    np.savez_compressed(file, allow_pickle=False, **arrays, of=np.frombuffer(tie(record), np.uint8))
     return file.getvalue()
 
 
@@ -138,14 +138,14 @@ def _named(path: Path) -> Iterator[None]:
 
 
 def _checked(path: Path, file: BinaryIO, record: Record | None) -> Evidence:
-    evidence, tie = _load(file)
+    evidence, found = _load(file)
     if record is not None:
-        _check_tie(path, tie, record)
+        _check_tie(path, found, record)
     return evidence
 
 
-def _check_tie(path: Path, tie: bytes, record: Record) -> None:
-    if tie != _tie(record):
+def _check_tie(path: Path, found: bytes, record: Record) -> None:
+    if found != tie(record):
         raise StoreError(f"{plain(str(path))}: evidence of another run than its record; run the trial again")
 
 
@@ -159,14 +159,14 @@ def _load(file: BinaryIO) -> tuple[Evidence, bytes]:
     predictions = stored["predictions"]
     if predictions.ndim != 1:
         raise ValueError("predictions are not one-dimensional")
-    tie = stored["of"].tobytes()
+    of = stored["of"].tobytes()
     if predictions.dtype.kind == "f":
-        return Evidence(predictions, squared_error=_squares(stored["squared_error"], len(predictions))), tie
+        return Evidence(predictions, squared_error=_squares(stored["squared_error"], len(predictions))), of
     if predictions.dtype not in (np.uint8, np.uint16):
         raise ValueError(f"predictions are {predictions.dtype}")
     correct = _bits(stored["correct"], len(predictions))
     confusion = _counts(stored["confusion"], predictions, correct) if "confusion" in stored else None
-    return Evidence(predictions, correct=correct, confusion=confusion), tie
+    return Evidence(predictions, correct=correct, confusion=confusion), of
 
 
 def _array(data: bytes) -> npt.NDArray[Any]:
@@ -225,7 +225,7 @@ def _counts(
     return confusion
 
 
-def _tie(record: Record) -> bytes:
-    """What binds evidence to its record: the trial and its scores, so a bit-equal rerun fits as well."""
+def tie(record: Record) -> bytes:
+    """Return what binds evidence to its record: trial and scores, so a bit-equal rerun fits as well."""
     facts = (reuse_key(record).digest(), sorted(record.metrics.items()), record.correct)
     return hashlib.sha256(ascii(facts).encode()).digest()

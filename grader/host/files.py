@@ -26,11 +26,14 @@ def content(path: Path) -> bytes:
         raise UsageError(f"{plain(str(path))} cannot be read: {error.strerror}") from None
 
 
-def stage(path: Path, data: bytes) -> Path:
-    """Write the data to a new file beside `path` and return it, on disk. OSError leaves nothing behind."""
+def stage(path: Path, data: bytes, mode: int = 0o666) -> Path:
+    """Write the data to a new file beside `path` and return it, on disk. OSError leaves nothing behind.
+
+    `mode` is what the user's own mask is applied to.
+    """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{SUFFIX}")
     # mkstemp would make it readable by its owner alone, and a leaderboard is there to be shared.
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)

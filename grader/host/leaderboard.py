@@ -35,8 +35,8 @@ def regenerate(
     """
     files, problems = read or Store(directory).read_files()
     archive = Archive(files, PreparedSamples(manager, tables or {}))
-    found, written = ranked_and_written(archive, directory, manager)
-    return found, problems, written
+    found, paths = ranked_and_written(archive, directory, manager)
+    return found, problems, paths
 
 
 def ranked_and_written(
@@ -47,8 +47,16 @@ def ranked_and_written(
     Returns the standings and the files that were written. Raises StoreError likewise.
     """
     found = ranked(archive, manager)
-    written = manager.hook.grader_write_leaderboard(standings=found, archive=archive, directory=directory)
-    return found, sorted(path for paths in written for path in paths)
+    return found, written(found, archive, directory, manager)
+
+
+def written(found: Standings, archive: Archive, directory: Path, manager: pluggy.PluginManager) -> list[Path]:
+    """Have every plugin write its form of the standings of an archive, and return the files.
+
+    Raises StoreError likewise.
+    """
+    files = manager.hook.grader_write_leaderboard(standings=found, archive=archive, directory=directory)
+    return sorted(path for paths in files for path in paths)
 
 
 def ranked(archive: Archive, manager: pluggy.PluginManager) -> Standings:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,6 +23,7 @@ class Step:
 
     trial: Trial
     done: Record | None = None
+    unscored: bool = False  # all that its record lacks is the private result
 
 
 def chosen(trials: Sequence[Trial], keyword: str, failures: History | None) -> list[Trial]:
@@ -52,19 +53,24 @@ def steps(
     *,
     rerun: bool,
     failures_stand: bool = False,
+    has_private: Callable[[Record], bool] = lambda _: True,
 ) -> list[Step]:
     """Hold every trial against the records that are `there`, by file: what ended well is not run again.
 
-    With `failures_stand` neither is what failed by the submission's own fault.
+    With `failures_stand` neither is what failed by the submission's own fault. Of a task with a private test
+    set `has_private` tells whether a record's result on that is here: without it the trial is run again.
     """
 
-    def done(trial: Trial) -> Record | None:
+    def step(trial: Trial) -> Step:
         record = None if rerun else store.find(trial, torch, there)
         if record is not None and failures_stand and _failed_by_itself(record):
-            return record
-        return _usable(trial, record)
+            return Step(trial, record)
+        done = _usable(trial, record)
+        if done is not None and trial.task.private and not has_private(done):
+            return Step(trial, unscored=True)
+        return Step(trial, done)
 
-    return [Step(trial, done(trial)) for trial in trials]
+    return [step(trial) for trial in trials]
 
 
 def in_order(trials: Sequence[Trial], history: History, slots: int, *, failed_first: bool) -> list[Trial]:
@@ -82,7 +88,7 @@ def in_order(trials: Sequence[Trial], history: History, slots: int, *, failed_fi
 
 def reasons(steps: Sequence[Step], history: History, *, rerun: bool) -> dict[int, str]:
     """Say in a word or two why each step is to run, by its place; those that are done are left out."""
-    return {at: _reason(step.trial, history, rerun) for at, step in enumerate(steps) if step.done is None}
+    return {at: _reason(step, history, rerun) for at, step in enumerate(steps) if step.done is None}
 
 
 def _usable(trial: Trial, record: Record | None) -> Record | None:
@@ -100,7 +106,10 @@ def _failed_by_itself(record: Record) -> bool:
     return record.status not in {Status.OK, Status.HARNESS_ERROR}
 
 
-def _reason(trial: Trial, history: History, rerun: bool) -> str:
+def _reason(step: Step, history: History, rerun: bool) -> str:
+    if step.unscored:
+        return "no private result here"
+    trial = step.trial
     last = history.outcome(trial)
     if last is None:
         return "new"

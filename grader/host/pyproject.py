@@ -13,7 +13,8 @@ from grader.contract.errors import UsageError
 from grader.contract.text import plain
 from grader.contract.trial import Limits
 
-TASK_PATHS = ("labels", "images", "test_labels", "test_images")  # of a [tool.grader.tasks.NAME] table
+# of a [tool.grader.tasks.NAME] table
+TASK_PATHS = ("labels", "images", "test_labels", "test_images", "private", "private_images")
 _AS_IN_CONFIG = {"submissions": "paths", "task": "tasks"}
 
 
@@ -99,5 +100,9 @@ def _given(read: Mapping[str, object], file: Path, prefix: str = "") -> Iterator
 
 
 def _with_absolute_paths(table: Mapping[str, object], root: Path) -> dict[str, object]:
-    paths = {key: str(root / str(table[key])) for key in TASK_PATHS if isinstance(table.get(key), str)}
+    paths = {
+        key: str(root / Path(str(table[key])).expanduser())
+        for key in TASK_PATHS
+        if isinstance(table.get(key), str)
+    }
     return {**table, **paths}

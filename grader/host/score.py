@@ -86,7 +86,12 @@ def record_of(
     environment: Environment,
     alongside: int = 0,
 ) -> Record:
-    """Return the record of an attempt, scored when it has outputs worth scoring."""
+    """Return the record of an attempt, scored when it has outputs worth scoring.
+
+    `targets` are those of the public test set: where the attempt has outputs for more samples, the rest are
+    of a private one, and nothing here tells of them. What is asked of all outputs alike (are they finite, do
+    they look like probabilities) is asked of both, or the answer would tell which sample is which.
+    """
     started = time.monotonic()
     metrics = _scored(attempt, targets, hook) if attempt.logits is not None else {}
     score_seconds = time.monotonic() - started if attempt.logits is not None else None
@@ -94,7 +99,7 @@ def record_of(
     correct = None
     if metrics and trial.task.kind != "regression":
         assert attempt.logits is not None
-        correct = int(np.sum(predicted(trial.task, attempt.logits) == targets))
+        correct = int(np.sum(predicted(trial.task, attempt.logits[: len(targets)]) == targets))
     return Record(
         submission=_submission(trial),
         task=_task(trial.task),
@@ -139,10 +144,21 @@ def _scored(attempt: Attempt, targets: npt.NDArray[np.generic], hook: pluggy.Hoo
             "or gradient clipping, may help"
         )
         return {}
+    metrics = measured(task, logits[: len(targets)], targets, hook)
+    attempt.notes += _notes(attempt, targets)
+    return metrics
+
+
+def measured(
+    task: Task,
+    logits: npt.NDArray[np.float32],
+    targets: npt.NDArray[np.generic],
+    hook: pluggy.HookRelay,
+) -> dict[str, float]:
+    """Return the task's metrics and those of plugins, of finite outputs (N, outputs)."""
     metrics = metrics_of(task, logits, targets)
     for more in hook.grader_metrics(task=task, logits=logits, targets=targets):
         metrics.update({str(name): float(value) for name, value in more.items() if math.isfinite(value)})
-    attempt.notes += _notes(attempt, targets)
     return metrics
 
 
@@ -156,7 +172,7 @@ def _test_curve(
     for each in attempt.snapshots:
         metrics = {}
         if each.logits is not None and np.isfinite(each.logits).all():
-            metrics = metrics_of(attempt.trial.task, each.logits, targets)
+            metrics = metrics_of(attempt.trial.task, each.logits[: len(targets)], targets)
         points.append(TestPoint(seconds=each.seconds, epoch=each.epoch, metrics=metrics))
     seconds = attempt.train_seconds or 0.0
     return (*points, TestPoint(seconds=seconds, epoch=attempt.done.epochs, metrics=final))
@@ -192,9 +208,13 @@ def _brought_along(attempt: Attempt, targets: npt.NDArray[np.generic]) -> str:
         return ""
     if not np.isfinite(attempt.sample_logits).all():
         return ""
-    known = targets[attempt.sample]
+    public = attempt.sample < len(targets)
+    if not public.any():
+        return ""
+    known = targets[attempt.sample[public]]
     name = "r2" if task.kind == "regression" else "accuracy"
-    score, level = metrics_of(task, attempt.sample_logits, known)[name], chance(task, targets)
+    score = metrics_of(task, attempt.sample_logits[public], known)[name]
+    level = chance(task, targets)
     if score <= level + _BROUGHT_ALONG[task.kind] * (1 - level):
         return ""
     return (
@@ -252,6 +272,7 @@ def _task(task: Task) -> TaskInfo:
         train_samples=task.train_samples,
         test_samples=task.test_samples,
         classes=task.classes,
+        split="public" if task.private else "",
     )
 
 

@@ -23,6 +23,7 @@ from grader.host import device as devices
 from grader.host import environment, places, plan
 from grader.host.config import LOCAL
 from grader.host.history import History
+from grader.host.private import PrivateStore, check_places, scored
 from grader.host.slots import Slot, pinned, slots
 from grader.host.standing import keep, records_seen, standings_of
 from grader.host.store import Store
@@ -54,11 +55,13 @@ class Session:
         self._tables = tables  # the leaderboard is brought up to date at the end
         self._keep = keep  # records and leaderboard are written, and records of earlier runs stand for trials
         self._store = Store(config.leaderboard)  # one for all trials: it sweeps a folder at its first write
+        self._private = PrivateStore()
         self.standings: Standings | None = None  # of the whole leaderboard, once written
         self.problems: list[str] = []  # files of the leaderboard that could not be read
         self.manager = manager
         self.records: list[Record] = []
         self.reused: list[Record] = []  # those of them that are of earlier runs
+        self.unscored = 0  # trials that are run again because their private results are not here
         self.slots: tuple[Slot, ...] = ()
         self._hidden: list[Path] = []  # folders that no worker may read
         self._definitions: dict[str, TaskDefinition] = {}
@@ -74,6 +77,7 @@ class Session:
         """Return a record for each trial that ended, in the order asked. Raises GraderError when none can."""
         with ExitStack() as stack:
             steps = self._steps(stack)
+            self.unscored = sum(step.unscored for step in steps)
             todo = [step.trial for step in steps if step.done is None]
             self.reused = [step.done for step in steps if step.done is not None]
             self.records = list(self.reused)
@@ -110,6 +114,7 @@ class Session:
             found = self._devices()
             self._level = level.result()
         tasks = [self._task(definition, stack) for definition in self._definitions.values()]
+        check_places(self._definitions, submissions, self.config)
         trials = self._trials(submissions, tasks, found[0])
         again = self.config.rerun or not self._keep
         return plan.steps(
@@ -119,6 +124,7 @@ class Session:
             self._there,
             rerun=again,
             failures_stand=self.config.failures_stand,
+            has_private=lambda record: self._private.result(record) is not None,
         )
 
     def _devices(self) -> tuple[Device, ...]:
@@ -289,9 +295,12 @@ class Session:
         from grader.host.evidence import evidence_of
         from grader.host.score import predicted, record_of
 
-        targets, here = self._data[attempt.trial.task.name].test_targets, environment.current()
+        data, here = self._data[attempt.trial.task.name], environment.current()
+        targets, private = data.test_targets, None
         try:
             record = record_of(attempt, targets, self.manager.hook, here, alongside)
+            if self._keep and record.status is Status.OK and data.private_targets is not None:
+                private = scored(attempt, record, data.private_targets, self.manager.hook)
         except Exception as error:  # a plugin's metric, say
             attempt = _at_fault(attempt.trial, error)
             record = record_of(attempt, targets, self.manager.hook, here, alongside)
@@ -299,7 +308,10 @@ class Session:
             evidence = None
             if record.status is Status.OK and attempt.logits is not None:
                 task = attempt.trial.task
-                evidence = evidence_of(predicted(task, attempt.logits), targets, task.num_classes)
+                public = attempt.logits[: len(targets)]
+                evidence = evidence_of(predicted(task, public), targets, task.num_classes)
+            if private is not None:
+                self._private.keep(record, *private)  # first: no public record stands without it
             self._store.write(record, evidence)
         return record
 

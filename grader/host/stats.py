@@ -5,6 +5,7 @@ scipy has them all, and takes 0.6 s to import: the tests hold these against it.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
@@ -52,6 +53,20 @@ def wilson(correct: float, samples: int, z: float = Z95) -> tuple[float, float] 
     scale = 1 + square / samples
     # rounding must not push an edge beyond the fraction itself, nor beyond 0 and 1
     return max(0.0, min(share, (centre - spread) / scale)), min(1.0, max(share, (centre + spread) / scale))
+
+
+def kendall(a: Sequence[float], b: Sequence[float]) -> float | None:
+    """Kendall's tau-b of two scores of the same things: 1 in the same order (Biometrika 33, 1945).
+
+    None where one of them puts nothing before anything else.
+    """
+    pairs = [
+        (_sign(x - z), _sign(y - w)) for (x, y), (z, w) in itertools.combinations(zip(a, b, strict=True), 2)
+    ]
+    ordered = [sum(first != 0 for first, _ in pairs), sum(second != 0 for _, second in pairs)]
+    if not all(ordered):
+        return None
+    return sum(first * second for first, second in pairs) / math.sqrt(math.prod(ordered))
 
 
 def mcnemar(only_a: int, only_b: int) -> float:
@@ -143,6 +158,10 @@ def two_sided(t: float, parts: Sequence[Part]) -> float:
         else:
             high = middle
     return high
+
+
+def _sign(value: float) -> int:
+    return (value > 0) - (value < 0)
 
 
 def _t_density(t: float, df: float) -> float:

@@ -54,8 +54,9 @@ class Copy:
 class Store:
     """The records of one leaderboard folder. Any number of processes may write and read at once."""
 
-    def __init__(self, directory: Path | str) -> None:
+    def __init__(self, directory: Path | str, mode: int = 0o666) -> None:
         self.directory = Path(directory)
+        self._mode = mode  # of new files, less the user's own mask
         self.records = self.directory / "records"
         self._swept: set[Path] = set()
 
@@ -87,10 +88,13 @@ class Store:
         A failed trial has no evidence. Raises StoreError with one line, and what was there stays, when
         the disk is full, the folder cannot be written, or the record holds a NaN or infinite number.
         """
-        path = self.path(record)
+        return self.write_at(self.path(record), record, evidence)
+
+    def write_at(self, path: Path, record: Record, evidence: Evidence | None = None) -> Path:
+        """Do as `write`, at a path of the caller's choice."""
         data = _encoded(record)
         with self._writing(path):
-            _replace(path, data, evidence_bytes(evidence, record) if evidence else None)
+            _replace(path, data, evidence_bytes(evidence, record) if evidence else None, self._mode)
         return path
 
     def take(self, copy: Copy, instead_of: Record | None) -> bool:
@@ -103,7 +107,7 @@ class Store:
         with self._writing(path):
             if standing_at(path) != instead_of:
                 return False
-            _replace(path, copy.data, copy.proof)
+            _replace(path, copy.data, copy.proof, self._mode)
         return True
 
     def remove(self, path: Path, record: Record) -> bool:
@@ -306,7 +310,7 @@ def record_files(folder: Path, problems: list[str]) -> Iterator[str]:
                 problems.append(f"{plain(entry.path)}: no regular file; left alone")
 
 
-def _replace(path: Path, data: bytes, proof: bytes | None) -> None:
+def _replace(path: Path, data: bytes, proof: bytes | None, mode: int) -> None:
     """Put both files in place: both are on disk before the first of two renames, evidence first.
 
     So a full disk changes nothing, and a record never stands without its evidence.
@@ -315,8 +319,8 @@ def _replace(path: Path, data: bytes, proof: bytes | None) -> None:
     staged: list[tuple[Path, Path]] = []
     try:
         if proof is not None:
-            staged.append((stage(evidence, proof), evidence))
-        staged.append((stage(path, data), path))
+            staged.append((stage(evidence, proof, mode), evidence))
+        staged.append((stage(path, data, mode), path))
         for temporary, final in staged:
             temporary.replace(final)
     finally:

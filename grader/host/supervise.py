@@ -52,7 +52,7 @@ class TaskData(Protocol):
     """What a trial needs of a prepared task; the test targets are not among it."""
 
     task: Task
-    test_inputs: npt.NDArray[np.generic]  # (N, *input_shape)
+    test_inputs: npt.NDArray[np.generic]  # (N, *input_shape); private ones come after the public
     probe_inputs: npt.NDArray[np.generic]  # the first training inputs
 
     def train_files(self) -> Sequence[tuple[FileInfo, int]]:
@@ -61,7 +61,7 @@ class TaskData(Protocol):
 
 @dataclass
 class Attempt:
-    """What a trial did, before it is scored. Arrays are float32, in the test set's own order."""
+    """What a trial did, before it is scored. Arrays are float32, in the order of `TaskData.test_inputs`."""
 
     trial: Trial
     status: Status = Status.OK
@@ -324,6 +324,8 @@ class Supervisor:
 
     def _account(self, attempt: Attempt, worker: WorkerProcess, exited: Exited | None, phase: Phase) -> None:
         text = worker.output.decode(errors="replace")
+        if phase is Phase.PREDICT and attempt.trial.task.private:
+            text = ""  # its author may read it, and it has seen the private inputs
         attempt.output = (attempt.output + text)[-attempt.trial.limits.output :]
         if exited is not None and phase is Phase.TRAIN:
             attempt.max_rss = exited.max_rss

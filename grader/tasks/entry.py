@@ -1,4 +1,4 @@
-"""The cache entry of a prepared task: four arrays and a manifest, there whole or not at all.
+"""The cache entry of a prepared task: its arrays and a manifest, there whole or not at all.
 
 Written by the preparer, read by the host. No torch here.
 """
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 SCHEMA = 1  # of manifest.json
 PREPARE = 1  # of what preparing means; raised when the same source would give other arrays
 NAMES = ("train_inputs", "train_targets", "test_inputs", "test_targets")
+PRIVATE = ("private_inputs", "private_targets")  # of a task with a private test set
 _MANIFEST = "manifest.json"
+_OWN, _SHARED = 0o600, 0o644  # modes of files
 
 
 class Damaged(Exception):
@@ -56,9 +58,16 @@ def task_digest(task: Task, arrays: dict[str, ArrayInfo]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def read(entry: Path, names: Sequence[str] = NAMES) -> tuple[Manifest, dict[str, npt.NDArray[np.generic]]]:
-    """Return the manifest and these arrays, read-only, each checked against its digest. Raises Damaged."""
+def read(
+    entry: Path, names: Sequence[str] | None = None
+) -> tuple[Manifest, dict[str, npt.NDArray[np.generic]]]:
+    """Return the manifest and these arrays, read-only, each checked against its digest. Raises Damaged.
+
+    Without names all that the task has.
+    """
     manifest = read_manifest(entry)
+    if names is None:
+        names = (*NAMES, *PRIVATE) if manifest.task.private else NAMES
     try:
         arrays = {name: _read_array(entry, manifest.arrays[name]) for name in names}
     except (OSError, KeyError, TypeError, ValueError) as error:
@@ -82,10 +91,15 @@ def write(entry: Path, task: Task, arrays: Arrays) -> Manifest:
     remove_leftovers(entry)
     folder = Path(tempfile.mkdtemp(prefix=f"{entry.name}.tmp-", dir=entry.parent))  # mode 0700
     try:
-        infos = {name: _write_array(folder, name, getattr(arrays, name)) for name in NAMES}
+        names = (*NAMES, *PRIVATE) if task.private else NAMES
+        # Its user alone may read the answers, should someone open the folder to a group. With a private test
+        # set also what is left of the other, and the digests: they tell a right guess from a wrong one.
+        modes = {name: _OWN if task.private or name == "test_targets" else _SHARED for name in names}
+        infos = {name: _write_array(folder, name, getattr(arrays, name), modes[name]) for name in names}
         task = msgspec.structs.replace(task, digest=task_digest(task, infos))
         manifest = Manifest(schema=SCHEMA, task=task, arrays=infos, source=arrays.source)
-        _write_file(folder / _MANIFEST, memoryview(msgspec.json.format(msgspec.json.encode(manifest))))
+        content = msgspec.json.format(msgspec.json.encode(manifest))
+        _write_file(folder / _MANIFEST, memoryview(content), mode=_OWN if task.private else _SHARED)
         _sync_folder(folder)
         _move_into_place(folder, entry)
     finally:
@@ -109,12 +123,11 @@ def _read_array(entry: Path, info: ArrayInfo) -> npt.NDArray[np.generic]:
     return array.reshape(info.shape)
 
 
-def _write_array(folder: Path, name: str, array: npt.NDArray[np.generic]) -> ArrayInfo:
+def _write_array(folder: Path, name: str, array: npt.NDArray[np.generic], mode: int) -> ArrayInfo:
     import numpy as np
 
     flat = np.ascontiguousarray(array, _little_endian(array.dtype.name)).reshape(-1).view(np.uint8)
-    # Its user alone may read the answers, should someone open the folder to a group.
-    _write_file(folder / f"{name}.bin", flat.data, mode=0o600 if name == "test_targets" else 0o644)
+    _write_file(folder / f"{name}.bin", flat.data, mode)
     return ArrayInfo(f"{name}.bin", array.dtype.name, array.shape, hashlib.sha256(flat.data).hexdigest())
 
 
@@ -124,7 +137,7 @@ def _little_endian(dtype: str) -> np.dtype[np.generic]:
     return np.dtype(dtype).newbyteorder("<")
 
 
-def _write_file(path: Path, content: memoryview, mode: int = 0o644) -> None:
+def _write_file(path: Path, content: memoryview, mode: int) -> None:
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     with os.fdopen(fd, "wb") as file:
         file.write(content)

@@ -10,6 +10,7 @@
     size = [28, 28]                 # optional: resize to height, width
     mode = "L"                      # or "RGB"
     show_test_samples = false       # true lets a leaderboard show pictures of the test set
+    private = "shirts/private.csv"  # optional, mode 0600: a private test set; private_images = "..."
 
 Images are decoded as torchvision's own loader does: converted to the mode, no rotation by EXIF.
 """
@@ -30,6 +31,7 @@ from grader.contract.errors import TaskUnavailable, UsageError
 from grader.contract.task import Arrays, DataPlaces, Task, TaskDefinition, TaskTables
 from grader.contract.text import one_line, plain
 from grader.tasks.labels import MAX_LABEL, Row, class_names, read_rows, target
+from grader.tasks.private import check_own
 
 if TYPE_CHECKING:
     import numpy as np
@@ -68,7 +70,9 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     title: str = ""
     budget: str = "10 epochs"
     batch_size: Annotated[int, msgspec.Meta(gt=0)] = 64
-    show_test_samples: bool = False  # a teacher's test set is private, unless told
+    show_test_samples: bool = False  # a teacher's test set is not for show, unless told
+    private: _Name | None = None
+    private_images: _Name | None = None
 
 
 def read_table(name: str, table: Mapping[str, object]) -> Table:
@@ -106,14 +110,21 @@ class ImageFolder:
             budget=table.budget,
             show_test_samples=table.show_test_samples,
         )
-        return TaskDefinition(task=task, fingerprint=self.fingerprint, prepare=self.prepare)
+        return TaskDefinition(
+            task=task,
+            fingerprint=self.fingerprint,
+            prepare=self.prepare,
+            private=tuple(Path(each) for each in (table.private, table.private_images) if each),
+        )
 
     def fingerprint(self, _: DataPlaces) -> str:
         """What is asked for, the labels, each image's size and time. Finds most mistakes early."""
         table, samples = self.table, self._samples()
         asked = (_VERSION, table.test_fraction, table.seed, table.size, table.mode, samples.classes)
         digest = hashlib.sha256(repr((asked, len(samples.train))).encode())
-        for sample in (*samples.train, *samples.test):
+        if samples.private:
+            digest.update(f"private {len(samples.private)}".encode())
+        for sample in (*samples.train, *samples.test, *samples.private):
             facts = sample.file.stat()
             line = (str(sample.file), sample.target, facts.st_size, facts.st_mtime_ns)
             digest.update(repr(line).encode())
@@ -123,14 +134,22 @@ class ImageFolder:
         """Decode the images. Raises TaskUnavailable naming the label file's line."""
         import numpy as np
 
-        train, test, classes = self._samples()
+        train, test, private, classes = self._samples()
         if not test:
             train, test = self._split(train)
-        images = read_images([*train, *test], self.table.mode, self.table.size)
-        targets = np.array([sample.target for sample in (*train, *test)], np.int64)
-        cut = len(train)
+        every = [*train, *test, *private]
+        cuts = (len(train), len(train) + len(test))
+        images = np.split(read_images(every, self.table.mode, self.table.size), cuts)
+        targets = np.split(np.array([sample.target for sample in every], np.int64), cuts)
         return Arrays(
-            images[:cut], targets[:cut], images[cut:], targets[cut:], classes, source=self.table.labels
+            train_inputs=images[0],
+            train_targets=targets[0],
+            test_inputs=images[1],
+            test_targets=targets[1],
+            private_inputs=images[2] if private else None,
+            private_targets=targets[2] if private else None,
+            classes=classes,
+            source=self.table.labels,
         )
 
     def _samples(self) -> Samples:
@@ -140,12 +159,26 @@ class ImageFolder:
         train = _labelled(rows, classes)
         if len({sample.target for sample in train}) < 2:
             raise TaskUnavailable(f"{table.labels}: all labels are one class; a task needs two or more")
-        if table.test_labels is None:
-            return Samples(train, [], classes)
-        rows = read_rows(Path(table.test_labels), Path(table.test_images or table.images))
-        test = _labelled(rows, classes)
-        _check_apart(train, test)
-        return Samples(train, test, classes)
+        test: list[Sample] = []
+        if table.test_labels is not None:
+            rows = read_rows(Path(table.test_labels), Path(table.test_images or table.images))
+            test = _labelled(rows, classes)
+            _check_apart(train, test, "training")
+        private = self._private(classes)
+        # of a test set that is yet to be split off, the samples are among those of `train`
+        _check_apart(train, private, "training" if test else "public")
+        _check_apart(test, private, "public test")
+        return Samples(train, test, private, classes)
+
+    def _private(self, classes: Sequence[str]) -> list[Sample]:
+        table = self.table
+        if table.private is None:
+            return []
+        check_own(Path(table.private), self.name)
+        if table.private_images is not None:
+            check_own(Path(table.private_images), self.name, "folder")
+        images = table.private_images or table.test_images or table.images
+        return _labelled(read_rows(Path(table.private), Path(images)), classes)
 
     def _split(self, samples: list[Sample]) -> tuple[list[Sample], list[Sample]]:
         import numpy as np
@@ -173,10 +206,11 @@ class Sample(NamedTuple):
 
 
 class Samples(NamedTuple):
-    """All that the label files say; `test` is empty when it is to be split off."""
+    """All that the label files say; `test` is empty when it is to be split off, `private` without one."""
 
     train: list[Sample]
     test: list[Sample]
+    private: list[Sample]
     classes: tuple[str, ...]
 
 
@@ -227,12 +261,13 @@ def _labelled(rows: Sequence[Row], classes: Sequence[str]) -> list[Sample]:
     return [Sample(row.file, target(row, classes), row.where) for row in rows]
 
 
-def _check_apart(train: Sequence[Sample], test: Sequence[Sample]) -> None:
-    seen = {sample.file: sample.where for sample in train}
+def _check_apart(known: Sequence[Sample], test: Sequence[Sample], what: str) -> None:
+    """No image of the one is among the others, which are `what` in words."""
+    seen = {sample.file: sample.where for sample in known}
     for sample in test:
         if sample.file in seen:
             raise TaskUnavailable(
-                f"{sample.where}: {sample.file.name!r} is a training image too, see {seen[sample.file]}; "
+                f"{sample.where}: {sample.file.name!r} is a {what} image too, see {seen[sample.file]}; "
                 "remove one of them"
             )
 
@@ -256,6 +291,8 @@ def _check_together(place: str, table: Table, given: Mapping[str, object]) -> No
         raise UsageError(f"{place}: give either test_labels or test_fraction, so that there is one test set")
     if table.test_images is not None and table.test_labels is None:
         raise UsageError(f"{place}: test_images needs test_labels")
+    if table.private_images is not None and table.private is None:
+        raise UsageError(f"{place}: private_images needs private")
     if "seed" in given and table.test_fraction is None:
         raise UsageError(f"{place}: seed is that of test_fraction; remove it beside test_labels")
     if table.classes and len(set(table.classes)) != max(len(table.classes), 2):

@@ -24,9 +24,14 @@ def described(task: Task, arrays: Arrays) -> Task:
         classes=arrays.classes or task.classes,
         train_samples=len(arrays.train_targets),
         test_samples=len(arrays.test_targets),
+        private=arrays.private_targets is not None,
     )
     _check(task, "training", arrays.train_inputs, arrays.train_targets)
     _check(task, "test", arrays.test_inputs, arrays.test_targets)
+    if arrays.private_inputs is not None and arrays.private_targets is not None:
+        _check(task, "private test", arrays.private_inputs, arrays.private_targets)
+    elif arrays.private_inputs is not None or arrays.private_targets is not None:
+        raise TaskUnavailable(f"{task.name}: its private test data need both inputs and targets")
     if task.kind != "regression":
         return task
     mean, deviation = moments(arrays.train_targets.astype(np.float64))

@@ -152,6 +152,11 @@ def _prepared(definition: TaskDefinition, config: Config) -> tuple[Task, dict[st
     places, cache = data.data_places(config), data.cache_root()
     with closing(data.open_task(definition, places, cache, config.task_tables, config.plugins)) as opened:
         task = opened.task
+    if task.private:
+        raise UsageError(
+            f"{task.name} has a private test set, which stays on this host: take `private` out of "
+            f"[tool.grader.tasks.{task.name}] for Gradescope, or grade here with `grader grade`"
+        )
     entry = data.entry_of(definition, places, cache)
     manifest = msgspec.structs.replace(entries.read_manifest(entry), source="brought along")
     found = {info.file: (entry / info.file).read_bytes() for info in manifest.arrays.values()}

@@ -15,8 +15,10 @@ from grader.contract.text import count, plain
 from grader.host.commands import existing_store, leaderboard_option, say, task_tables, terminal_width
 
 if TYPE_CHECKING:
+    import pluggy
+
     from grader.contract.record import Record
-    from grader.host.rank import Table
+    from grader.host.rank import Standings, Table
     from grader.host.store import Evidence, Store
 
 
@@ -30,17 +32,46 @@ def grader_register_commands(cli: click.Group) -> None:
 @click.command()
 @leaderboard_option
 @click.option("--matrix", is_flag=True, help="Show models by loops as well.")
+@click.option(
+    "--final", is_flag=True, help="Publish the ranks by private test sets, with their evidence, in final/."
+)
 @click.pass_context
-def leaderboard(context: click.Context, directory: str | None, matrix: bool) -> None:
+def leaderboard(context: click.Context, directory: str | None, matrix: bool, final: bool) -> None:
     """Make the leaderboard anew from its records: index.html, plots, README.md, leaderboard.csv and .json.
 
     And matrix.md, models by loops, where some were combined.
+
+    With --final the same from the private results that this host keeps, into the folder final/ below, with
+    their records and evidence: from then on they are public. What has moved since the public leaderboard is
+    shown as well. Exits 1 where a private result is missing, which is named.
     """
     from grader.host.leaderboard import regenerate
-    from grader.host.reports.terminal import leaderboard_text, overall_text
 
     folder = existing_store(directory).directory
+    if final:
+        context.exit(_publish(context.obj, folder, matrix=matrix))
     ranked, problems, paths = regenerate(folder, context.obj, tables=task_tables())
+    _show(ranked, problems, matrix=matrix)
+    say(f"wrote {_written(folder, paths)}")
+
+
+def _publish(manager: pluggy.PluginManager, folder: Path, *, matrix: bool) -> int:
+    from grader.host.final import publish
+    from grader.host.reports.shakeup import in_text
+
+    final = publish(folder, manager)
+    _show(final.standings, final.problems, matrix=matrix)
+    for each in final.shake_ups:
+        say(in_text(each, terminal_width()) + "\n")
+    for record in final.lacking:
+        say(f"no private result on this host: {plain(record.node_id)}; run it again to have one", err=True)
+    say(f"wrote {_written(final.folder, final.written)}")
+    return int(bool(final.lacking))
+
+
+def _show(ranked: Standings, problems: Iterable[str], *, matrix: bool) -> None:
+    from grader.host.reports.terminal import leaderboard_text, overall_text
+
     width = terminal_width()
     for table in ranked.tables:
         say(leaderboard_text(table, width) + "\n")
@@ -50,7 +81,6 @@ def leaderboard(context: click.Context, directory: str | None, matrix: bool) -> 
         show_matrices(ranked.tables)
     for problem in problems:
         say(problem, err=True)
-    say(f"wrote {_written(folder, paths)}")
 
 
 def _written(folder: Path, paths: Iterable[Path]) -> str:

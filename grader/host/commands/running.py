@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from grader import hookimpl
+from grader.contract.text import count
 from grader.host.commands import say, terminal_width
 
 if TYPE_CHECKING:
@@ -167,6 +168,9 @@ def _conclude(session: Session, console: Console, slowest: int | None) -> None:
     watch = console.watch
     for problem in session.problems:
         say(f"grader: warning: {problem}", err=True)
+    if session.unscored:
+        again = count(session.unscored, "trial")
+        say(f"trained again, as their results on the private test set are not on this host: {again}")
     seconds = time.monotonic() - console.started
     how = {"interrupted": session.interrupted, "stopped_early": session.stopped_early}
     for line in summary.ending(watch, console.verbosity, seconds, slowest=slowest, **how):

@@ -18,6 +18,7 @@ from grader.host.reports.tables import (
     whole,
     with_spread,
 )
+from grader.host.reports.words import tested_on
 from grader.host.significance import interval
 from grader.host.stats import mean_of
 
@@ -107,7 +108,7 @@ def _size(comparison: Comparison) -> str:
 
 
 def _means(comparison: Comparison) -> str:
-    samples = f"{whole(comparison.task.test_samples)} test samples"
+    samples = tested_on(comparison.task)
     if comparison.a.sample.of == "weights":
         return samples
     seeds = [len(side.good) for side in (comparison.a, comparison.b)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -19,7 +19,9 @@ from grader import hookimpl
 from grader.host.archive import Archive
 from grader.host.files import begins, remove, replace
 from grader.host.rank import Standings
+from grader.host.reports import shakeup
 from grader.host.reports.draw import MARK, digest_of
+from grader.host.shakeup import ShakeUp
 
 PLOTS = "plots"
 BEGINS = (
@@ -34,14 +36,19 @@ _HERE = Path(__file__).parent
 @hookimpl(tryfirst=True)  # before README.md, which shows the plots that lie there
 def grader_write_leaderboard(standings: Standings, archive: Archive, directory: Path) -> list[Path]:
     """Write index.html and the plots, and remove plots of tracks that are gone."""
-    made_of = fingerprint(standings, archive)
-    return _unchanged(directory, made_of) or _write(standings, archive, directory, made_of)
+    moved = shakeup.read(directory)
+    made_of = fingerprint(standings, archive, moved)
+    return _unchanged(directory, made_of) or _write(standings, archive, moved, directory, made_of)
 
 
-def fingerprint(standings: Standings, archive: Archive) -> str:
-    """SHA-256 over what the page is made from: records, evidence, whether samples are there, and code."""
+def fingerprint(standings: Standings, archive: Archive, moved: Sequence[ShakeUp] = ()) -> str:
+    """SHA-256 over what the page is made from: records, evidence, whether samples are there, and code.
+
+    And of a final leaderboard what moved.
+    """
     digest = hashlib.sha256(_code())
     encoder = msgspec.json.Encoder(order="deterministic")
+    digest.update(encoder.encode(moved))
     for table in standings.tables:
         digest.update(encoder.encode((table, archive.has_samples(table.task))))
         for row in table.rows:
@@ -93,10 +100,12 @@ def _checked(folder: Path, page: bytes) -> Iterator[Path]:
         raise ValueError("there are plots of tracks that are gone")
 
 
-def _write(standings: Standings, archive: Archive, directory: Path, made_of: str) -> list[Path]:
+def _write(
+    standings: Standings, archive: Archive, moved: Sequence[ShakeUp], directory: Path, made_of: str
+) -> list[Path]:
     from grader.host.reports.make import made
 
-    page, plots = made(standings, archive, made_of)
+    page, plots = made(standings, archive, made_of, moved)
     folder = directory / PLOTS
     written = []
     for name, data in plots.items():

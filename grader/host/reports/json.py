@@ -6,7 +6,8 @@ has
 
 - `track`: `task, digest` (of the data), `budget, device, isolation, rules, processor, threads`, which are
   "" and 0 where the budget sets no seconds, and `target`, "" where there is none;
-- `task`: `name, digest, kind, metric, higher_is_better, train_samples, test_samples, classes`;
+- `task`: `name, digest, kind, metric, higher_is_better, train_samples, test_samples, classes`, and `split`,
+  "public" or "private" where a part of the test set is held apart, else "";
 - `columns`: the metrics that people are shown, the primary one first;
 - `rows`, best first: `rank` (null unless every counted seed ended well), `name, model, loop, title, path,
   digest, status` (in words), `ok` and `counted` (seeds), `seeds`, `metrics` (name to `mean` and `std`, null

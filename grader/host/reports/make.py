@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from grader.host.archive import Archive
 from grader.host.rank import Standings, Table
 from grader.host.reports import draw, page, pictures
 from grader.host.reports.board import Board, board
 from grader.host.reports.plots import Plot, plots
+from grader.host.shakeup import ShakeUp
 
 
-def made(standings: Standings, archive: Archive, made_of: str) -> tuple[str, dict[str, bytes]]:
-    """Return the page, and the plots by their file names."""
+def made(
+    standings: Standings, archive: Archive, made_of: str, moved: Sequence[ShakeUp] = ()
+) -> tuple[str, dict[str, bytes]]:
+    """Return the page, and the plots by their file names. `moved` is told on a final leaderboard's page."""
     files: dict[str, bytes] = {}
     panels = []
     for table in standings.tables:
@@ -20,7 +23,7 @@ def made(standings: Standings, archive: Archive, made_of: str) -> tuple[str, dic
         panels.append(panel)
         files |= drawn
     listed = " ".join(f"{name}:{draw.digest_of(data)}" for name, data in files.items())
-    return page.rendered(standings, panels, made_of, listed), files
+    return page.rendered(standings, panels, made_of, listed, moved), files
 
 
 def _panel(table: Table, archive: Archive) -> tuple[page.Panel, dict[str, bytes]]:

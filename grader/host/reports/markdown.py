@@ -11,11 +11,12 @@ from grader.contract.text import NAME, count, markdown
 from grader.host.files import begins, replace
 from grader.host.overall import Overall
 from grader.host.rank import Row, Standings, Table
-from grader.host.reports import html
+from grader.host.reports import html, shakeup
 from grader.host.reports.board import slug
 from grader.host.reports.draw import MARK
 from grader.host.reports.tables import better, columns, mean_ranks, render, times, whole
-from grader.host.reports.words import conditions, rule, rule_of_times
+from grader.host.reports.terminal import title_of
+from grader.host.reports.words import conditions, rule, rule_of_times, tested_on
 from grader.host.timed import by_time
 
 _INTRODUCTION = """\
@@ -53,6 +54,9 @@ def readme(standings: Standings, beside: Collection[str] = ()) -> str:
     parts = [_INTRODUCTION]
     if _PAGE in beside:
         parts.append(f"All of it with plots, each submission and its mistakes: [{_PAGE}]({_PAGE}).")
+    if any(table.task.split == "private" for table in standings.tables):
+        moved = f" What moved since the public leaderboard: [{shakeup.FILE}]({shakeup.FILE})."
+        parts.append(f"**Final ranks**, by a private test set.{moved if shakeup.FILE in beside else ''}")
     parts += [part for table in standings.tables for part in _section(table, beside)]
     parts += [part for each in standings.overall for part in _overall(each)]
     if not standings.tables:
@@ -69,14 +73,13 @@ def _overall(overall: Overall) -> Iterator[str]:
 
 def track_heading(table: Table) -> str:
     """The heading of a track's section."""
-    key = table.track
-    parts = (markdown(key.task, NAME), markdown(key.asked, NAME), *conditions(key, markdown))
-    return f"## {', '.join(parts)}"
+    return f"## {title_of(table.track, markdown)}"
 
 
 def _beside(standings: Standings, directory: Path) -> set[str]:
     """What the page's plugin has written before this: where it is not there, neither are its files."""
-    wanted = [(_PAGE, html.BEGINS), *((_pareto(table), MARK) for table in standings.tables)]
+    wanted = [(_PAGE, html.BEGINS), (shakeup.FILE, shakeup.TITLE.encode())]
+    wanted += [(_pareto(table), MARK) for table in standings.tables]
     return {name for name, start in wanted if begins(directory / name, start)}
 
 
@@ -115,7 +118,7 @@ def _described(table: Table) -> str:
     devices = ", ".join(markdown(name, NAME) for name in table.devices)
     facts = [
         f"Trained on {whole(task.train_samples)} samples{classes} ({markdown(task.kind, NAME)}), "
-        f"scored by {markdown(task.metric, NAME)} on {whole(task.test_samples)} test samples "
+        f"scored by {markdown(task.metric, NAME)} on {tested_on(task)} "
         f"({better(task)}).",
         f"Budget {markdown(key.asked, NAME)}, on {devices}, "
         f"isolation {markdown(key.isolation or 'unknown', NAME)}, torch {torch}.",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from grader.contract.isolation import openings
 from grader.contract.text import NAME, count, one_line
 from grader.host.rank import Row, Standings, Table
+from grader.host.reports import shakeup
 from grader.host.reports.bars import Bars
 from grader.host.reports.board import Board, anchor, shown, ties
 from grader.host.reports.pictures import Sheet, data_uri
@@ -28,7 +29,8 @@ from grader.host.reports.tables import (
     whole,
 )
 from grader.host.reports.terminal import overall_title
-from grader.host.reports.words import conditions, rule, rule_of_times
+from grader.host.reports.words import conditions, rule, rule_of_times, tested_on
+from grader.host.shakeup import ShakeUp
 from grader.host.timed import by_time
 
 if TYPE_CHECKING:
@@ -57,7 +59,9 @@ class Panel:
     sheet: Sheet | None
 
 
-def rendered(standings: Standings, panels: Sequence[Panel], made_of: str, plots: str) -> str:
+def rendered(
+    standings: Standings, panels: Sequence[Panel], made_of: str, plots: str, moved: Sequence[ShakeUp] = ()
+) -> str:
     """The page without its last line. `made_of` and `plots` tell the next run whether it still holds."""
     import jinja2
     from markupsafe import Markup
@@ -82,6 +86,14 @@ def rendered(standings: Standings, panels: Sequence[Panel], made_of: str, plots:
         overall=[
             {"title": overall_title(each).capitalize(), "grid": _grid(mean_ranks(each, one_line), each.rows)}
             for each in standings.overall
+        ],
+        moved=[
+            {
+                "title": shakeup.title(each),
+                "grid": _grid(shakeup.columns(each, one_line), each.rows),
+                "remarks": list(shakeup.remarks(each, one_line)),
+            }
+            for each in moved
         ],
         states=_STATES,
         key=_key,
@@ -161,7 +173,7 @@ def _facts(table: Table) -> Iterator[tuple[str, str]]:
     task, key = table.task, table.track
     classes = f", {len(task.classes)} classes" if task.classes else ""
     yield "Task", f"{shown(task.name)} ({one_line(task.kind, NAME)}{classes})"
-    yield "Samples", f"{whole(task.train_samples)} to train on, {whole(task.test_samples)} to be tested on"
+    yield "Samples", f"{whole(task.train_samples)} to train on, {tested_on(task)}"
     yield "Scored by", f"{one_line(task.metric, NAME)} ({better(task)})"
     yield "Budget", shown(key.budget)
     if key.target:

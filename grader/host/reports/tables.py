@@ -32,7 +32,7 @@ def columns(table: Table, text: Text = one_line) -> list[Column[Row]]:
     """The columns that show a table to people; `text` escapes what submissions wrote."""
     metric = table.task.metric
     return [
-        Column("#", lambda row: _rank(row.rank)),
+        Column("#", lambda row: rank(row.rank)),
         Column("submission", lambda row: text(row.name, NAME), "left"),
         Column(text(heading(metric), NAME), lambda row: primary(row, metric)),
         Column("95 % interval", lambda row: between(row, metric), "left", spare=2),
@@ -55,7 +55,7 @@ def times(table: Table, text: Text = one_line) -> list[Column[Row]]:
     """The columns of the other ranking, by the time to the target."""
     metric = table.task.metric
     return [
-        Column("#", lambda row: _rank(row.reached.rank if row.reached else None)),
+        Column("#", lambda row: rank(row.reached.rank if row.reached else None)),
         Column("submission", lambda row: text(row.name, NAME), "left"),
         Column(f"s to {text(table.track.target, NAME)}", reached),
         Column("seeds", lambda row: f"{row.reached.seeds if row.reached else 0}/{row.counted}", spare=1),
@@ -83,16 +83,17 @@ def mean_ranks(overall: Overall, text: Text = one_line) -> list[Column[Placed]]:
     def task(at: int) -> Column[Placed]:
         track = overall.tracks[at]
         title = f"{text(track.task, NAME)}, {text(track.budget, NAME)}"
-        return Column(title, lambda row: _rank(row.ranks[at]), spare=1 + at)
+        return Column(title, lambda row: rank(row.ranks[at]), spare=1 + at)
 
     return [
-        Column("mean rank", lambda row: _rank(row.mean)),
+        Column("mean rank", lambda row: rank(row.mean)),
         Column("submission", lambda row: text(row.name, NAME), "left"),
         *map(task, range(len(overall.tracks))),
     ]
 
 
-def _rank(rank: float | None) -> str:
+def rank(rank: float | None) -> str:
+    """A rank, or a mean of some; a dash for none."""
     return "–" if rank is None else f"{rank:.2f}".rstrip("0").rstrip(".")  # noqa: RUF001 - a dash to look at
 
 

@@ -11,6 +11,7 @@ from grader.host.rank import Table
 from grader.host.reports.tables import Column, Line, Text, columns, mean_ranks, render, times
 from grader.host.reports.words import conditions, rule_in_short
 from grader.host.timed import by_time
+from grader.host.track import Track
 
 
 def leaderboard_text(table: Table, width: int = 80) -> str:
@@ -41,8 +42,12 @@ def overall_title(overall: Overall) -> str:
 
 def track_title(table: Table) -> str:
     """The track in a few words."""
-    key = table.track
-    return ", ".join((one_line(key.task, NAME), one_line(key.asked, NAME), *conditions(key)))
+    return title_of(table.track)
+
+
+def title_of(track: Track, text: Text = one_line) -> str:
+    """The same of a track alone; `text` escapes names."""
+    return ", ".join((text(track.task, NAME), text(track.asked, NAME), *conditions(track, text)))
 
 
 def fitting(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from grader.contract.isolation import openings
+from grader.contract.record import TaskInfo
 from grader.contract.text import NAME, count, one_line
 from grader.host.rank import Row, Table
 from grader.host.reports.tables import Text, whole
@@ -70,22 +71,26 @@ def rule_in_short(table: Table) -> str:
     return f"#: 1 + the rows above that are better by more than noise ({noise})"
 
 
+def tested_on(task: TaskInfo) -> str:
+    """How many test samples scores are of: `500 test samples`, and of which split where there are two."""
+    split = f"{task.split} " if task.split else ""
+    return f"{whole(task.test_samples)} {split}test samples"
+
+
 def _of_methods(table: Table) -> Iterator[str]:
-    samples = whole(table.task.test_samples)
     yield (
         "Of a row with several seeds, ± is their standard deviation, and the 95 % interval covers both "
-        f"sources of noise, the seeds and the {samples} test samples, as the test does that compares two "
+        f"sources of noise, the seeds and the {tested_on(table.task)}, as the test does that compares two "
         "such rows."
     )
 
 
 def _of_weights(table: Table) -> Iterator[str]:
-    samples = whole(table.task.test_samples)
     exact = "McNemar's exact test" if table.task.metric == "accuracy" else "a paired t-test"
     yield (
-        f"A row with one seed speaks of these weights: its 95 % interval is over the {samples} test samples, "
-        f"and {exact} compares the weights of two such rows. It claims nothing about the methods: another "
-        "seed may turn it round."
+        "A row with one seed speaks of these weights: its 95 % interval is over the "
+        f"{tested_on(table.task)}, and {exact} compares the weights of two such rows. It claims nothing "
+        "about the methods: another seed may turn it round."
     )
 
 
