@@ -67,6 +67,7 @@ def run(
     deterministic: bool | None = None,
     isolation: str | None = None,
     allow_subprocess: bool | None = None,
+    calibrate: bool | None = None,
     plugins: Sequence[str] = (),
 ) -> list[Record]:
     """Train and score submissions as `grader run` does, and return a record for each trial, as asked for.
@@ -102,6 +103,7 @@ def run(
         deterministic=deterministic,
         isolation=isolation,
         allow_subprocess=allow_subprocess,
+        calibrate=calibrate,
         plugins=plugins,
     )
     session = Session(config, harness_manager(config.plugins))

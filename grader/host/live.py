@@ -225,6 +225,10 @@ class LiveDisplay:
         if failed or self._every:
             self._lines.append(line)
 
+    def said(self, line: str) -> None:
+        """A line that stays. Drawn with the next tick."""
+        self._lines.append(line)
+
     def tick(self) -> None:
         """Draw all that is new since the last time."""
         self._draw()

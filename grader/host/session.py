@@ -22,6 +22,7 @@ from grader.host import data as task_data
 from grader.host import device as devices
 from grader.host import environment, places, plan
 from grader.host.history import History
+from grader.host.nodes import Nodes
 from grader.host.slots import Slot, pinned, slots
 from grader.host.standing import keep, records_seen, standings_of
 from grader.host.store import Store
@@ -176,6 +177,10 @@ class Session:
     def _history(self) -> History:
         return History(self._there.values())
 
+    @cached_property
+    def _nodes(self) -> Nodes:
+        return Nodes(self._there.values())
+
     def _tell_start(self, todo: Sequence[Trial]) -> None:
         self.manager.hook.grader_session_start(
             config=self.config, trials=todo, reused=self.reused, slots=len(self.slots)
@@ -275,6 +280,7 @@ class Session:
         except Exception as error:  # a plugin's metric, say
             attempt = _at_fault(attempt.trial, error)
             record = record_of(attempt, targets, self.manager.hook, here, alongside)
+        record = self._nodes.judged(record)
         if self._keep:
             evidence = None
             if record.status is Status.OK and attempt.logits is not None:

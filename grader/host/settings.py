@@ -52,6 +52,7 @@ def make_config(
     deterministic: bool | None = None,
     isolation: str | None = None,
     allow_subprocess: bool | None = None,
+    calibrate: bool | None = None,
     verbosity: int = 0,
     plugins: Sequence[str] = (),
 ) -> Config:
@@ -64,7 +65,7 @@ def make_config(
         "paths": paths, "tasks": tasks, "budget": budget, "seeds": seeds, "device": device,
         "threads": threads, "slots": slots, "data": data, "leaderboard": leaderboard,
         "max_failures": max_failures, "deterministic": deterministic, "isolation": isolation,
-        "allow_subprocess": allow_subprocess,
+        "allow_subprocess": allow_subprocess, "calibrate": calibrate,
         "kind": kind, "cross": cross, "target": target,
     }  # fmt: skip
     cwd = Path.cwd() if cwd is None else cwd
@@ -265,6 +266,7 @@ _CONVERTERS = {
     "cross": lambda given: bool(given.value),
     "isolation": _isolation,
     "allow_subprocess": lambda given: bool(given.value),
+    "calibrate": lambda given: bool(given.value),
     "libraries": _folders,
     "plugins": _words,
 }

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from grader.contract.isolation import Isolation
-    from grader.contract.record import CurvePoint
+    from grader.contract.record import CurvePoint, NodeInfo
     from grader.contract.submission import Submission
     from grader.contract.trial import Device, Trial
     from grader.host.config import Config
@@ -46,7 +46,8 @@ def grader_make_executor(
     if name != "local":
         return None
     sandbox = sandbox_for(LAYERS[isolation], slots[0].device, submissions, config, hidden)
-    return LocalExecutor(slots, submissions, listen, sandbox, many=trials >= _MANY)
+    many = trials >= _MANY
+    return LocalExecutor(slots, submissions, listen, sandbox, many=many, calibrate=config.calibrates)
 
 
 def sandbox_for(
@@ -70,7 +71,11 @@ def sandbox_for(
 
 
 class LocalExecutor:
-    """Trials in worker processes of this machine, off one preloaded server."""
+    """Trials in worker processes of this machine, off one preloaded server.
+
+    With `calibrate` the first trial's slot takes the machine's speed before, while it is idle: the trials of
+    the others wait for it.
+    """
 
     def __init__(
         self,
@@ -80,6 +85,7 @@ class LocalExecutor:
         sandbox: Sandbox,
         *,
         many: bool = False,
+        calibrate: bool = False,
     ) -> None:
         self.slots = len(slots)
         self._free: queue.SimpleQueue[Slot] = queue.SimpleQueue()
@@ -89,6 +95,9 @@ class LocalExecutor:
         self._sandbox = sandbox
         self._imports = sorted({name for submission in submissions for name in submission.imports})
         self._many = many
+        self._calibrate = calibrate
+        self._calibrating = threading.Lock()
+        self._node: NodeInfo | None = None  # once calibrated
         self._listen = listen
         self._cancelled = threading.Event()
         self._lock = threading.Lock()
@@ -125,8 +134,19 @@ class LocalExecutor:
             self._listen(trial, phase, point)
 
         server = self._living_server()
+        node = self._calibrated(server, slot, trial.threads) if self._calibrate else None
         supervisor = Supervisor(server, host_secret(), listen, self._cancelled.is_set, slot.cores)
-        return supervisor.run(msgspec.structs.replace(trial, device=slot.device), data)
+        attempt = supervisor.run(msgspec.structs.replace(trial, device=slot.device), data)
+        attempt.node = node
+        return attempt
+
+    def _calibrated(self, server: WorkerServer, slot: Slot, threads: int) -> NodeInfo:
+        from grader.host.calibrate import calibrated_node
+
+        with self._calibrating:
+            if self._node is None:
+                self._node = calibrated_node(server, slot.device, threads, self._cancelled.is_set, slot.cores)
+            return self._node
 
     def _living_server(self) -> WorkerServer:
         """The server; a new one where a submission, or the system, has killed the old."""
