@@ -100,7 +100,7 @@ def of_node(record: Record, told: set[str]) -> Iterator[NodeLine]:
 def calibrated(found: Calibration) -> str:
     """`calibrated 0.31 s for 75 steps of the baseline (spread 4 %)`."""
     steps = f"{found.steps:,} steps of the baseline"
-    return f"calibrated {found.seconds:.3g} s for {steps} (spread {100 * found.spread:.3g} %)"
+    return f"calibrated {found.seconds:.3g} s for {steps} (spread {100 * found.spread:.0f} %)"
 
 
 def counter(done: int, total: int) -> str:
