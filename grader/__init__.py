@@ -68,6 +68,7 @@ def run(
     executor: str | None = None,
     isolation: str | None = None,
     allow_subprocess: bool | None = None,
+    calibrate: bool | None = None,
     plugins: Sequence[str] = (),
 ) -> list[Record]:
     """Train and score submissions as `grader run` does, and return a record for each trial, as asked for.
@@ -104,6 +105,7 @@ def run(
         executor=executor,
         isolation=isolation,
         allow_subprocess=allow_subprocess,
+        calibrate=calibrate,
         plugins=plugins,
     )
     session = Session(config, harness_manager(config.plugins))

@@ -75,7 +75,7 @@ def lost(tmp_path_factory: pytest.TempPathFactory, places: Path) -> Lost:
         f"subs/nap_{n}.py": "import time\n" + loop(NAP, "model, train_loader, progress") for n in range(4)
     }
     write(root, {**naps, "subs/reach.py": loop(REACH), "subs/bad.py": loop("raise ValueError('no good')")})
-    arguments = ("subs", "--budget", "2 epochs", "--device", "cpu", "--no-calibrate", "-v")
+    arguments = ("subs", "--budget", "2 epochs", "--device", "cpu")
     spec = Spec(folder=str(root), arguments=arguments, kill=True, dead_address="127.0.0.1:6999")
     (root / "spec.json").write_bytes(msgspec.json.encode(spec))
     done = subprocess.run(
@@ -119,6 +119,12 @@ class TestLosesANode:
         assert again
         assert all(record.node is not None and record.node.name == "ada" for record in again)
         assert lost.records["bad"].attempt == 1, "a submission's own failure is no reason to run it again"
+
+    def test_each_node_was_calibrated(self, lost: Lost) -> None:
+        nodes = [record.node for record in lost.records.values() if record.node is not None]
+        assert len(nodes) == len(lost.records)
+        assert all(node.calibration is not None and node.calibration.seconds > 0 for node in nodes)
+        assert all(record.node is None for record in lost.local.values())
 
     def test_a_person_is_told(self, lost: Lost) -> None:
         notices = [event["line"] for event in lost.seen.log if event["event"] == "notice"]

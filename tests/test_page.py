@@ -22,7 +22,7 @@ from factories import HOSTILE, board, evidence, failed, record, task, timed
 from sessions import GOOD, command, write
 
 from grader import hookimpl, hookspecs
-from grader.contract.record import CurvePoint, Record, Timing
+from grader.contract.record import Calibration, CurvePoint, DeviceInfo, NodeInfo, Record, Timing
 from grader.contract.status import Status
 from grader.contract.task import Arrays, Task, TaskDefinition
 from grader.host.archive import Archive
@@ -523,6 +523,26 @@ def test_a_row_with_a_failed_seed_is_on_no_front(folder: Path) -> None:
     with draw.styled():
         texts = [text.get_text() for text in plots._pareto(found).axes[0].texts]  # type: ignore[union-attr]
     assert texts == ["whole"]
+
+
+def test_times_of_different_devices_are_drawn_in_calibrations_or_not_at_all(folder: Path) -> None:
+    made = [
+        record(
+            name,
+            device=DeviceInfo(kind="cpu", name=name, threads=1),
+            node=NodeInfo(name="a", calibration=Calibration(seconds=took, spread=0.1, steps=75, rounds=5)),
+        )
+        for name, took in (("fast", 0.1), ("slow", 0.4))
+    ]
+    store_of(folder, *made)
+    with draw.styled():
+        (axes,) = plots._pareto(boards(made, folder)[0]).axes  # type: ignore[union-attr]
+        assert axes.get_xlabel() == "training time, calibrations"
+        low, high = axes.get_xlim()
+        assert low < 1.234 / 0.4 < 1.234 / 0.1 < high
+        without = [msgspec.structs.replace(each, node=None) for each in made]
+        store_of(folder, *without)
+        assert plots._pareto(boards(without, folder)[0]) is None
 
 
 def test_an_axis_leaves_out_what_is_far_off() -> None:

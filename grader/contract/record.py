@@ -137,19 +137,22 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Calibration(msgspec.Struct, frozen=True, kw_only=True):
-    """How fast a node was on the day: the baseline, trained a few times for a fixed number of steps."""
+    """How fast a node was on the day: the tutorials' MLP, trained in rounds of a fixed number of steps."""
 
-    seconds: float  # median of the rounds
-    spread: float  # slowest less fastest round, as a fraction of the median
-    steps: int
-    rounds: int
+    seconds: Annotated[float, msgspec.Meta(ge=1e-6, le=1e15)]  # median of the rounds; is divided by
+    spread: Amount  # slowest less fastest round, as a fraction of the median
+    steps: Count  # of a round
+    rounds: Count
 
 
 class NodeInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """The machine of a cluster that a trial ran on."""
+    """The machine that a trial ran on, where it was calibrated or is one of several."""
 
     name: str
     calibration: Calibration | None = None
+    remarks: tuple[
+        str, ...
+    ] = ()  # the host's own, on its speed that day: "took 1.5 times as long as usual ..."
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -188,3 +191,10 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     def node_id(self) -> str:
         """That of the trial it is the record of."""
         return node_id(self.submission.path, self.task.name, self.seed)
+
+    @property
+    def train_relative(self) -> float | None:
+        """Training time in calibrations of its node, None where either is not known."""
+        if self.node is None or self.node.calibration is None or self.timing.train_seconds is None:
+            return None
+        return self.timing.train_seconds / self.node.calibration.seconds

@@ -12,6 +12,7 @@ import pytest
 from grader import hookimpl
 from grader.contract.status import Status
 from grader.contract.text import count, one_line
+from grader.host.lines import of_node
 
 if TYPE_CHECKING:
     from grader.contract.record import Record
@@ -25,6 +26,7 @@ class Progress:
         self._config = config
         self._started = 0.0
         self._total = self._done = 0
+        self._told: set[str] = set()  # lines about nodes
 
     @hookimpl
     def grader_session_start(self, trials: Sequence[Trial], reused: Sequence[Record], slots: int) -> None:
@@ -38,6 +40,8 @@ class Progress:
     def grader_trial_finish(self, trial: Trial, record: Record) -> None:
         """With -v tell of each."""
         self._done += 1
+        for line in of_node(record, self._told):
+            self._say(f"grader: {line.text}")
         if self._config.get_verbosity() > 0:
             why = f": {one_line(record.reason, 100)}" if record.status is not Status.OK else ""
             self._say(f"grader: [{self._done}/{self._total}] {one_line(trial.node_id)} {record.status}{why}")

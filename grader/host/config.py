@@ -44,9 +44,15 @@ class Config:
     deterministic: bool = False
     verbosity: int = 0
     executor: str = LOCAL
+    calibrate: bool | None = None  # None: where trials run elsewhere, on nodes that nobody watches
     isolation: Isolation | None = None  # None takes the best that this machine can give
     allow_subprocess: bool = False
     libraries: tuple[Path, ...] = ()  # folders that submissions may read beside what is installed
     limits: Limits = Limits()
     plugins: tuple[str, ...] = ()  # modules named with -p
     task_tables: TaskTables = field(default_factory=dict)
+
+    @property
+    def calibrates(self) -> bool:
+        """Whether each node is calibrated before its first trial."""
+        return self.executor != "local" if self.calibrate is None else self.calibrate

@@ -10,6 +10,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Protocol
 
+import click
+
 from grader import hookimpl
 from grader.contract.status import Status
 from grader.contract.text import plain
@@ -38,8 +40,8 @@ class Display(Protocol):
     def ended(self, line: str, *, failed: bool) -> None:
         """A trial ended, as the line says. Called in the session's thread."""
 
-    def noticed(self, line: str) -> None:
-        """Something else happened. Called in the session's thread."""
+    def said(self, line: str) -> None:
+        """Something is to be known, as the line says. Called in the session's thread."""
 
     def tick(self) -> None:
         """Time has passed. Called in a thread of its own."""
@@ -57,6 +59,7 @@ class Console:
         self.watch = Watch([])
         self._display: Display | None = None
         self._ticker: Ticker | None = None
+        self._told: set[str] = set()  # lines about nodes
 
     @hookimpl
     def grader_task_prepare(self, task: Task) -> None:
@@ -80,10 +83,8 @@ class Console:
     @hookimpl
     def grader_notice(self, line: str) -> None:
         """A line among those of the trials."""
-        if self._display:
-            self._display.noticed(plain(line))
-        elif self.verbosity >= 0:
-            say(plain(line))
+        if self.verbosity >= 0:
+            (self._display.said if self._display else say)(plain(line))
 
     @hookimpl
     def grader_trial_start(self, trial: Trial) -> None:
@@ -97,11 +98,19 @@ class Console:
 
     @hookimpl
     def grader_trial_finish(self, trial: Trial, record: Record) -> None:
-        """One line about how it ended."""
+        """One line about how it ended, after those about its node where they are news."""
         self.watch.end(trial, record)
         if self._display:
+            self._tell_of_node(record, self._display)
             said = f"{lines.counter(self.watch.done, self.watch.total)} {lines.outcome(trial, record)}"
             self._display.ended(said, failed=record.status is not Status.OK)
+
+    def _tell_of_node(self, record: Record, shown: Display) -> None:
+        for line in lines.of_node(record, self._told):
+            if line.warns:
+                shown.said(click.style(line.text, fg="yellow"))
+            elif self.verbosity >= 0:
+                shown.said(line.text)
 
     @hookimpl
     def grader_session_finish(self) -> None:
@@ -140,10 +149,9 @@ class PlainLines:
         if failed or not self._quiet:
             say(line)
 
-    def noticed(self, line: str) -> None:
+    def said(self, line: str) -> None:
         """Say it."""
-        if not self._quiet:
-            say(line)
+        say(line)
 
     def tick(self) -> None:
         """Say of each that has been silent for long how far it is, so that nobody thinks it hangs."""

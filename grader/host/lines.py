@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import platform
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
 from grader import __version__
 from grader.contract.status import Status
-from grader.contract.text import count, plain
+from grader.contract.text import NAME, count, one_line, plain
 from grader.host.target import NOT_REACHED, time_to_target
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from grader.contract.record import Record
+    from grader.contract.record import Calibration, Record
     from grader.contract.trial import Trial
     from grader.host.config import Config
     from grader.host.watch import Running
@@ -75,6 +75,32 @@ def outcome(trial: Trial, record: Record) -> str:
     status = click.style(record.status, fg=_COLOURS.get(record.status, "red"))
     said = scores(record) if record.status is Status.OK else plain(record.reason)
     return f"{plain(trial.node_id)} {status}  {said}"
+
+
+class NodeLine(NamedTuple):
+    """A line about a node; one that warns is also said to who wants to hear little."""
+
+    text: str
+    warns: bool
+
+
+def of_node(record: Record, told: set[str]) -> Iterator[NodeLine]:
+    """What is to be known of the node that a record was made on, but for what is told already."""
+    if record.node is None:
+        return
+    name, found = one_line(record.node.name, NAME), record.node.calibration
+    lines = [NodeLine(f"node {name}: {calibrated(found)}", warns=False)] if found else []
+    lines += [NodeLine(f"warning: node {name} {one_line(each)}", warns=True) for each in record.node.remarks]
+    for line in lines:
+        if line.text not in told:
+            told.add(line.text)
+            yield line
+
+
+def calibrated(found: Calibration) -> str:
+    """`calibrated 0.31 s for 75 steps of the baseline (spread 4 %)`."""
+    steps = f"{found.steps:,} steps of the baseline"
+    return f"calibrated {found.seconds:.3g} s for {steps} (spread {100 * found.spread:.0f} %)"
 
 
 def counter(done: int, total: int) -> str:

@@ -225,8 +225,8 @@ class LiveDisplay:
         if failed or self._every:
             self._lines.append(line)
 
-    def noticed(self, line: str) -> None:
-        """Something else happened: a line that stays."""
+    def said(self, line: str) -> None:
+        """A line that stays. Drawn with the next tick."""
         self._lines.append(line)
 
     def tick(self) -> None:

@@ -14,7 +14,8 @@ ISO 8601) and `session` (the same for all lines of one session). By `event`:
   (`epoch, steps, samples, seconds, loss, accuracy`), null where it told nothing;
 - `trial_finish`: `node_id, submission, digest, task, budget, seed, status, phase, reason, metrics, timing`
   (`load_seconds, train_seconds, predict_seconds, score_seconds, snapshots_seconds, train_cpu_seconds`),
-  `notes`, and `done` of `trials`;
+  `notes`, `node` (where it was calibrated or is one of several: `name`, `calibration` with `seconds, spread,
+  steps, rounds`, and `remarks`; else null), `attempt`, and `done` of `trials`;
 - `session_finish`: `trials, done, reused, counts` (records of this session, by status), `seconds`,
   `interrupted`, `stopped_early` (by -x or --maxfail). A session without one was killed, or broke.
 
@@ -102,7 +103,8 @@ class EventLog:
         self._told.pop(trial.node_id, None)
         self._records.append(record)
         ended = {"phase": record.phase, "reason": record.reason, "timing": record.timing}
-        done = {"notes": record.notes, "done": len(self._records), "trials": self._planned}
+        where = {"node": record.node, "attempt": record.attempt}
+        done = {"notes": record.notes, **where, "done": len(self._records), "trials": self._planned}
         self._write("trial_finish", {**_of_record(record), **ended, **done})
 
     @hookimpl

@@ -53,6 +53,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     interval_of: Literal["", "weights", "method"] = ""  # what it speaks of: one training, or the method
     unproven: int = 0  # seeds that ended well and whose evidence is missing: no difference can be claimed
     train_seconds: float | None = None
+    train_relative: float | None = None  # in calibrations of its node; None unless all seeds have one
     samples_per_second: float | None = None
     epochs: float | None = None
     parameters: int | None = None
@@ -80,6 +81,16 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     devices: tuple[str, ...]  # processors or accelerators it ran on, with threads
     torch: tuple[str, ...]
     alongside: int  # at most so many other trials ran beside one of these
+
+    @property
+    def alike(self) -> bool:
+        """Whether all ran on one model of device with the same threads, so that their seconds compare."""
+        return len(self.devices) == 1
+
+    @property
+    def relative(self) -> bool:
+        """Whether any row has its training time in calibrations as well."""
+        return any(row.train_relative is not None for row in self.rows)
 
 
 class Standings(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,8 +149,9 @@ def _table(key: Track, records: Sequence[Record], columns: Columns | None, read:
     chosen = _chosen(current)
     used = [record for seeds in chosen.values() for record in seeds]
     rows = _ordered([_row(seeds, task, read) for seeds in chosen.values()], task)
+    devices = tuple(sorted({_device(record) for record in used}))
     if key.target:
-        rows = with_times(rows, chosen)
+        rows = with_times(rows, chosen, comparable=len(devices) == 1)
     return Table(
         track=key,
         task=task,
@@ -147,7 +159,7 @@ def _table(key: Track, records: Sequence[Record], columns: Columns | None, read:
         rows=rows,
         superseded=superseded,
         reruns=len(current) - len(used),
-        devices=tuple(sorted({_device(record) for record in used})),
+        devices=devices,
         torch=tuple(sorted({record.environment.torch for record in used})),
         alongside=max(record.alongside for record in used),
     )
@@ -233,6 +245,7 @@ def _told(runs: Sequence[Record], good: Sequence[Record], task: TaskInfo) -> Row
         seeds=tuple(run.seed for run in good),
         metrics=_metrics(good),
         train_seconds=mean_of(run.timing.train_seconds for run in good),
+        train_relative=_mean_of_all(run.train_relative for run in good),
         samples_per_second=mean_of(run.usage.samples_per_second for run in good),
         epochs=mean_of(run.usage.epochs for run in good),
         parameters=models[0].parameters if models else None,
@@ -245,6 +258,12 @@ def _told(runs: Sequence[Record], good: Sequence[Record], task: TaskInfo) -> Row
 
 def _good(run: Record, task: TaskInfo) -> bool:
     return run.status == Status.OK and task.metric in run.metrics
+
+
+def _mean_of_all(values: Iterable[float | None]) -> float | None:
+    """The mean; None where one of them is not known, or there is none."""
+    found = list(values)
+    return None if None in found else mean_of(found)
 
 
 def _failure(run: Record, task: TaskInfo) -> Failure:

@@ -23,6 +23,7 @@ from grader.host import device as devices
 from grader.host import environment, places, plan
 from grader.host.config import LOCAL
 from grader.host.history import History
+from grader.host.nodes import Nodes
 from grader.host.private import PrivateStore, check_places, scored
 from grader.host.slots import Slot, pinned, slots
 from grader.host.standing import keep, records_seen, standings_of
@@ -198,6 +199,10 @@ class Session:
     def _history(self) -> History:
         return History(self._there.values())
 
+    @cached_property
+    def _nodes(self) -> Nodes:
+        return Nodes(self._there.values())
+
     def _tell_start(self, todo: Sequence[Trial], many: int) -> None:
         self.manager.hook.grader_session_start(
             config=self.config, trials=todo, reused=self.reused, slots=many
@@ -304,6 +309,7 @@ class Session:
         except Exception as error:  # a plugin's metric, say
             attempt = _at_fault(attempt.trial, error)
             record = record_of(attempt, targets, self.manager.hook, here, alongside)
+        record = self._nodes.judged(record)
         if self._keep:
             evidence = None
             if record.status is Status.OK and attempt.logits is not None:

@@ -53,6 +53,7 @@ def make_config(
     executor: str | None = None,
     isolation: str | None = None,
     allow_subprocess: bool | None = None,
+    calibrate: bool | None = None,
     verbosity: int = 0,
     plugins: Sequence[str] = (),
 ) -> Config:
@@ -65,7 +66,7 @@ def make_config(
         "paths": paths, "tasks": tasks, "budget": budget, "seeds": seeds, "device": device,
         "threads": threads, "slots": slots, "data": data, "leaderboard": leaderboard,
         "max_failures": max_failures, "deterministic": deterministic, "isolation": isolation,
-        "allow_subprocess": allow_subprocess,
+        "allow_subprocess": allow_subprocess, "calibrate": calibrate,
         "kind": kind, "cross": cross, "target": target, "executor": executor,
     }  # fmt: skip
     cwd = Path.cwd() if cwd is None else cwd
@@ -275,6 +276,7 @@ _CONVERTERS = {
     "executor": _executor,
     "isolation": _isolation,
     "allow_subprocess": lambda given: bool(given.value),
+    "calibrate": lambda given: bool(given.value),
     "libraries": _folders,
     "plugins": _words,
 }

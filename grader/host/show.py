@@ -13,7 +13,8 @@ from grader.contract.errors import UsageError
 from grader.contract.record import CurvePoint, Layer, Record, TestPoint
 from grader.contract.text import block, one_line
 from grader.host.evidence import Evidence
-from grader.host.reports.tables import grid, heading, number, seconds, whole
+from grader.host.lines import calibrated
+from grader.host.reports.tables import RELATIVE, grid, heading, number, seconds, whole
 from grader.host.store import read_record, stem
 from grader.host.target import NOT_REACHED, time_to_target
 
@@ -95,6 +96,12 @@ def _head(record: Record) -> str:
         ("budget", record.budget),
         *([("target", f"{record.target}, {_reached(record)}")] if record.target else []),
         ("device", _device(record)),
+        *_node(record),
+        *(
+            [("attempt", f"{record.attempt}, those before were lost with their node")]
+            if record.attempt > 1
+            else []
+        ),
         ("finished", record.finished),
         ("record", stem(record)),
     ]
@@ -112,6 +119,16 @@ def _device(record: Record) -> str:
     alone = f", {record.alongside} other trials alongside" if record.alongside else ""
     exact = ", deterministic" if record.deterministic else ""
     return f"{where}, {device.name}, threads {device.threads}{exact}, isolation {record.isolation}{alone}"
+
+
+def _node(record: Record) -> Iterator[tuple[str, str]]:
+    if record.node is None:
+        return
+    found = record.node.calibration
+    told = calibrated(found) if found else "; ".join(record.node.remarks) or "not calibrated"
+    yield "node", f"{record.node.name}, {told}"
+    if record.train_relative is not None:
+        yield RELATIVE, seconds(record.train_relative)
 
 
 def _phases(record: Record) -> Iterator[tuple[str, str]]:

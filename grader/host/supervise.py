@@ -113,17 +113,17 @@ class Supervisor:
 
     def run(self, trial: Trial, data: TaskData) -> Attempt:
         """Return what became of the trial. Raises Cancelled, and ServerError when there is no server."""
-        attempt = Attempt(trial)
-        with contextlib.ExitStack() as stack:
-            try:
-                weights, probe, copies = self._train(attempt, data, stack)
-                self._predict(attempt, data, weights, probe, stack)
-                if copies:
-                    self._predict_snapshots(attempt, data, copies, stack)
-            except PhaseEnded as end:
-                attempt.status, attempt.reason, attempt.detail = end.status, end.reason, end.detail
-        if attempt.status is Status.OK:
-            attempt.phase = None
+        with _attempt(trial) as (attempt, stack):
+            weights, probe, copies = self._train(attempt, data, stack)
+            self._predict(attempt, data, weights, probe, stack)
+            if copies:
+                self._predict_snapshots(attempt, data, copies, stack)
+        return attempt
+
+    def train(self, trial: Trial, data: TaskData) -> Attempt:
+        """Do as `run`, but predict nothing: for those who want to know how long training takes."""
+        with _attempt(trial) as (attempt, stack):
+            self._train(attempt, data, stack)
         return attempt
 
     def _train(
@@ -329,6 +329,19 @@ class Supervisor:
         attempt.output = (attempt.output + text)[-attempt.trial.limits.output :]
         if exited is not None and phase is Phase.TRAIN:
             attempt.max_rss = exited.max_rss
+
+
+@contextlib.contextmanager
+def _attempt(trial: Trial) -> Iterator[tuple[Attempt, contextlib.ExitStack]]:
+    """An attempt at the phases in the block, of which one may end it; and what lets go of their files."""
+    attempt = Attempt(trial)
+    with contextlib.ExitStack() as stack:
+        try:
+            yield attempt, stack
+        except PhaseEnded as end:
+            attempt.status, attempt.reason, attempt.detail = end.status, end.reason, end.detail
+    if attempt.status is Status.OK:
+        attempt.phase = None
 
 
 def _add_point(curve: list[CurvePoint], point: CurvePoint) -> None:

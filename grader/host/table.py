@@ -68,6 +68,7 @@ _TABLE = {
     "cross": _SWITCH,
     "isolation": _Key(str, 'a text: "auto", "strict", "landlock", "weak" or "rlimit"'),
     "allow_subprocess": _SWITCH,
+    "calibrate": _SWITCH,
     "libraries": _Key(list[str], 'a list of folders, like ["../mylib"]'),
     "plugins": _Key(list[str], 'a list of modules, like ["my_plugin"]'),
     "limits": _Key(dict[str, Any], "a table, like {load = 60}"),

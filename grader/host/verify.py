@@ -137,6 +137,7 @@ class Verification:
             max_failures=None,
             last_failed=False,
             failed_first=False,
+            calibrate=False,
         )
 
     def _train(self, config: Config, cases: Sequence[_Case]) -> None:

@@ -87,6 +87,7 @@ def masked(record: Record, pseudonym: str, finished: str) -> Record:
         parts={},
     )
     ended = record.status is not Status.OK
+    node = msgspec.structs.replace(record.node, name="", remarks=()) if record.node else None
     return msgspec.structs.replace(
         record,
         submission=submission,
@@ -94,6 +95,7 @@ def masked(record: Record, pseudonym: str, finished: str) -> Record:
         detail="",
         output="",
         notes=(),
+        node=node,
         model=msgspec.structs.replace(model, structure="", layers=()) if model else None,
         finished=finished,
     )

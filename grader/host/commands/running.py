@@ -71,6 +71,11 @@ def session_options(command: Any) -> Any:
 @click.option(
     "-n", "slots", metavar="auto|N", help="Trials at once: N, or auto for all that the machine has."
 )
+@click.option(
+    "--calibrate/--no-calibrate",
+    default=None,
+    help="Time a short training first, to know how fast this machine is today.",
+)
 @click.option("--target", help="Also take the time to a metric on the test set: 'accuracy=0.9'.")
 @click.option("--rerun", is_flag=True, help="Also run what is done already.")
 @click.option("--dry-run", is_flag=True, help="Show what would run, and how long it may take.")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from grader.contract.isolation import Isolation
-    from grader.contract.record import CurvePoint
+    from grader.contract.record import CurvePoint, NodeInfo
     from grader.contract.submission import Submission
     from grader.contract.trial import Device, Trial
     from grader.host.config import Config
@@ -47,7 +47,14 @@ def grader_make_executor(
         return None
     folders = [Path(submission.folder) for submission in submissions]
     sandbox = sandbox_for(LAYERS[isolation], slots[0].device, folders, config, hidden)
-    return LocalExecutor(slots, imports_of(submissions), listen, sandbox, many=trials >= MANY)
+    return LocalExecutor(
+        slots,
+        imports_of(submissions),
+        listen,
+        sandbox,
+        many=trials >= MANY,
+        calibrate=config.calibrates,
+    )
 
 
 def sandbox_for(
@@ -88,6 +95,8 @@ class LocalExecutor:
 
     `imports` are worth preloading there; `key_of` gives what orders a trial's test inputs: unless told, by
     this host's own secret.
+    With `calibrate` the first trial's slot takes the machine's speed before, while it is idle: the trials of
+    the others wait for it.
     """
 
     def __init__(
@@ -99,6 +108,7 @@ class LocalExecutor:
         *,
         many: bool = False,
         key_of: Callable[[Trial], bytes] | None = None,
+        calibrate: bool = False,
     ) -> None:
         self.slots = len(slots)
         self._free: queue.SimpleQueue[Slot] = queue.SimpleQueue()
@@ -109,6 +119,9 @@ class LocalExecutor:
         self._imports = imports
         self._many = many
         self._key_of = key_of or own_key
+        self._calibrate = calibrate
+        self._calibrating = threading.Lock()
+        self._node: NodeInfo | None = None  # once calibrated
         self._listen = listen
         self._cancelled = threading.Event()
         self._lock = threading.Lock()
@@ -144,8 +157,19 @@ class LocalExecutor:
             self._listen(trial, phase, point)
 
         server = self._living_server()
+        node = self._calibrated(server, slot, trial.threads) if self._calibrate else None
         supervisor = Supervisor(server, self._key_of(trial), listen, self._cancelled.is_set, slot.cores)
-        return supervisor.run(msgspec.structs.replace(trial, device=slot.device), data)
+        attempt = supervisor.run(msgspec.structs.replace(trial, device=slot.device), data)
+        attempt.node = node
+        return attempt
+
+    def _calibrated(self, server: WorkerServer, slot: Slot, threads: int) -> NodeInfo:
+        from grader.host.calibrate import calibrated_node
+
+        with self._calibrating:
+            if self._node is None:
+                self._node = calibrated_node(server, slot.device, threads, self._cancelled.is_set, slot.cores)
+            return self._node
 
     def _living_server(self) -> WorkerServer:
         """The server; a new one where a submission, or the system, has killed the old."""

@@ -17,8 +17,9 @@ Cell = str | int | float | None
 _TRACK = ("task", "data", "budget", "device", "isolation", "rules", "processor", "threads", "target")
 _ROW = (
     "rank", "submission", "digest", "model", "loop", "status", "seeds_ok", "seeds_counted",
-    "interval_low", "interval_high", "train_seconds", "samples_per_second", "epochs", "parameters",
-    "weights_bytes", "max_rss", "target_rank", "target_seeds", "target_seconds", "target_seconds_std",
+    "interval_low", "interval_high", "train_seconds", "train_relative", "samples_per_second", "epochs",
+    "parameters", "weights_bytes", "max_rss",
+    "target_rank", "target_seeds", "target_seconds", "target_seconds_std",
 )  # fmt: skip
 
 
@@ -55,8 +56,8 @@ def _cells(table: Table, row: Row, metrics: Sequence[str]) -> list[Cell]:
         key.task, key.digest, key.budget, key.device, key.isolation, key.rules,
         key.processor or None, key.threads or None, key.target or None,
         row.rank, row.name, row.digest, row.model, row.loop, row.status, row.ok, row.counted,
-        low, high, row.train_seconds, row.samples_per_second, row.epochs, row.parameters,
-        row.weights_bytes, row.max_rss, *_reached(row),
+        low, high, row.train_seconds, row.train_relative, row.samples_per_second, row.epochs,
+        row.parameters, row.weights_bytes, row.max_rss, *_reached(row),
     ]  # fmt: skip
     for name in metrics:
         score = row.metrics.get(name)

@@ -12,10 +12,11 @@ has
 - `rows`, best first: `rank` (null unless every counted seed ended well), `name, model, loop, title, path,
   digest, status` (in words), `ok` and `counted` (seeds), `seeds`, `metrics` (name to `mean` and `std`, null
   for one seed), `interval` (95 %, else null) and `interval_of` ("weights" of one training, or the
-  "method"), `unproven` (seeds whose evidence is missing), `train_seconds, samples_per_second, epochs,
-  parameters, weights_bytes, max_rss` (null when unknown), `failures` (`seed, status, phase, reason,
-  counted`), `notes`, and `reached` (null without a target: `seeds` that reached it, and where every one
-  did `rank`, `mean` seconds and `std`);
+  "method"), `unproven` (seeds whose evidence is missing), `train_seconds, train_relative` (the same in
+  calibrations of its nodes), `samples_per_second, epochs, parameters, weights_bytes, max_rss` (null when
+  unknown), `failures` (`seed, status, phase, reason, counted`), `notes`, and `reached` (null without a
+  target: `seeds` that reached it, and where every one did `mean` seconds, `std`, and `rank`, null where the
+  rows ran on several devices);
 - `superseded` (name to number of records of older digests), `reruns`, `devices`, `torch`, `alongside`.
 
 `overall` has an object for each of the conditions under which there are several tasks: `tracks`, one a task,

@@ -16,7 +16,7 @@ from grader.host.reports.board import slug
 from grader.host.reports.draw import MARK
 from grader.host.reports.tables import better, columns, mean_ranks, render, times, whole
 from grader.host.reports.terminal import title_of
-from grader.host.reports.words import conditions, rule, rule_of_times, tested_on
+from grader.host.reports.words import conditions, rule, rule_of_seconds, rule_of_times, tested_on
 from grader.host.timed import by_time
 
 _INTRODUCTION = """\
@@ -94,7 +94,7 @@ def _section(table: Table, beside: Collection[str]) -> Iterator[str]:
         yield f"![{metric} against training time on {task}: each submission a point]({plot})"
     yield _described(table)
     yield render(columns(table, markdown), table.rows, "pipe")
-    yield "\n".join(rule(table, markdown))
+    yield "\n".join([*rule(table, markdown), *rule_of_seconds(table)])
     if table.track.target:
         yield render(times(table, markdown), by_time(table.rows), "pipe")
         yield "\n".join(rule_of_times(table))

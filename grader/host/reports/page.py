@@ -18,6 +18,8 @@ from grader.host.reports.board import Board, anchor, shown, ties
 from grader.host.reports.pictures import Sheet, data_uri
 from grader.host.reports.sections import section
 from grader.host.reports.tables import (
+    RELATIVE,
+    TRAIN,
     Column,
     Line,
     better,
@@ -29,7 +31,7 @@ from grader.host.reports.tables import (
     whole,
 )
 from grader.host.reports.terminal import overall_title
-from grader.host.reports.words import conditions, rule, rule_of_times, tested_on
+from grader.host.reports.words import conditions, rule, rule_of_seconds, rule_of_times, tested_on
 from grader.host.shakeup import ShakeUp
 from grader.host.timed import by_time
 
@@ -122,7 +124,7 @@ def _panel(panel: Panel) -> dict[str, Any]:
         "rows": _rows(board, bars),
         "axis": bars.ends,
         "bands": any(shared > 1 for shared in ties(table.rows)),
-        "rule": rule(table),
+        "rule": [*rule(table), *rule_of_seconds(table)],
         "target": one_line(table.track.target, NAME),
         "times": _grid(times(table, one_line), by_time(table.rows)) if table.track.target else None,
         "rule_of_times": rule_of_times(table),
@@ -261,7 +263,8 @@ def _keys(table: Table) -> dict[str, Any]:
         "#": lambda row: row.rank,
         "95 % interval": lambda row: row.interval[0] if row.interval else None,
         "seeds": lambda row: row.ok,
-        "train s": lambda row: row.train_seconds,
+        TRAIN: lambda row: row.train_seconds,
+        RELATIVE: lambda row: row.train_relative,
         "samples/s": lambda row: row.samples_per_second,
         "parameters": lambda row: row.parameters,
     }

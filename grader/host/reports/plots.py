@@ -84,12 +84,18 @@ _HEAT = "Each cell is one model trained by one loop; the stronger, the better. E
 
 
 def _pareto(board: Board) -> Figure | None:
-    """Score over seconds of training, with the front of those that nothing beats in both."""
-    task = board.table.task
-    found = [entry for entry in board.by_score if entry.row.train_seconds is not None]
+    """Score over the time of training, with the front of those that nothing beats in both.
+
+    In seconds where those compare, else in calibrations.
+    """
+    task, alike = board.table.task, board.table.alike
+    times = {
+        id(entry): entry.row.train_seconds if alike else entry.row.train_relative for entry in board.by_score
+    }
+    found = [entry for entry in board.by_score if times[id(entry)] is not None]
     if not found:
         return None
-    points = [(entry.row.train_seconds or 0.0, _scaled(board, _mean(board, entry))) for entry in found]
+    points = [(times[id(entry)] or 0.0, _scaled(board, _mean(board, entry))) for entry in found]
     whole = [at for at, entry in enumerate(found) if entry.row.rank is not None]  # every seed ended well
     front = [whole[at] for at in _front([points[at] for at in whole], higher=task.higher_is_better)]
     edges = [edge for entry in found[: (len(found) + 1) // 2] for edge in _edges(board, entry)]
@@ -97,7 +103,8 @@ def _pareto(board: Board) -> Figure | None:
     figure = draw.figure(_WIDTH, 3.6)
     axes = figure.add_subplot()
     _time_axis(axes, [x for x, _ in points])
-    axes.set(xlabel="training time, seconds", ylabel=_metric_label(board), ylim=(low, high))
+    unit = "seconds" if alike else "calibrations"
+    axes.set(xlabel=f"training time, {unit}", ylabel=_metric_label(board), ylim=(low, high))
     _draw_points(axes, board, found, points, front)
     out = [entry.name for entry, (_, y) in zip(found, points, strict=True) if not low <= y <= high]
     _tell_left_out(axes, out, "below" if task.higher_is_better else "above")

@@ -28,6 +28,10 @@ class Column(Generic[Line]):
     spare: int = 0
 
 
+TRAIN = "train s"
+RELATIVE = "train ×cal"  # noqa: RUF001 - times the calibration
+
+
 def columns(table: Table, text: Text = one_line) -> list[Column[Row]]:
     """The columns that show a table to people; `text` escapes what submissions wrote."""
     metric = table.task.metric
@@ -40,7 +44,8 @@ def columns(table: Table, text: Text = one_line) -> list[Column[Row]]:
         Column(
             "seeds", lambda row: f"{row.ok}/{row.counted}" if row.ok < row.counted else str(row.ok), spare=5
         ),
-        Column("train s", lambda row: seconds(row.train_seconds), spare=3),
+        Column(TRAIN if table.alike else f"{TRAIN} (mixed)", lambda row: seconds(row.train_seconds), spare=3),
+        *([Column(RELATIVE, relative, spare=4 if table.alike else 2)] if table.relative else []),
         Column("samples/s", lambda row: whole(row.samples_per_second), spare=6),
         Column("parameters", lambda row: whole(row.parameters), spare=4),
         Column(
@@ -59,7 +64,7 @@ def times(table: Table, text: Text = one_line) -> list[Column[Row]]:
         Column("submission", lambda row: text(row.name, NAME), "left"),
         Column(f"s to {text(table.track.target, NAME)}", reached),
         Column("seeds", lambda row: f"{row.reached.seeds if row.reached else 0}/{row.counted}", spare=1),
-        Column("train s", lambda row: seconds(row.train_seconds), spare=2),
+        Column(TRAIN, lambda row: seconds(row.train_seconds), spare=2),
         Column(text(heading(metric), NAME), lambda row: primary(row, metric), spare=3),
     ]
 
@@ -75,6 +80,13 @@ def reached(row: Row) -> str:
         return seconds(found.mean)
     digits = decimals(found.std) if found.std else 2
     return f"{found.mean:.{digits}f} ± {found.std:.{digits}f}"
+
+
+def relative(row: Row) -> str:
+    """Training time in calibrations, a dash for a row that has seconds and no calibration."""
+    if row.train_seconds is None:
+        return ""
+    return "–" if row.train_relative is None else seconds(row.train_relative)  # noqa: RUF001 - to look at
 
 
 def mean_ranks(overall: Overall, text: Text = one_line) -> list[Column[Placed]]:

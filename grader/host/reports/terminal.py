@@ -9,7 +9,7 @@ from grader.contract.text import NAME, one_line
 from grader.host.overall import Overall
 from grader.host.rank import Table
 from grader.host.reports.tables import Column, Line, Text, columns, mean_ranks, render, times
-from grader.host.reports.words import conditions, rule_in_short
+from grader.host.reports.words import conditions, rule_in_short, rule_of_seconds
 from grader.host.timed import by_time
 from grader.host.track import Track
 
@@ -21,8 +21,8 @@ def leaderboard_text(table: Table, width: int = 80) -> str:
     """
     shown = fitting(lambda text: columns(table, text), table.rows, width)
     lines = [one_line(track_title(table), max(width, 10)), render(shown, table.rows, "simple")]
-    if short := rule_in_short(table):
-        lines += textwrap.wrap(short, max(width, 10))
+    for line in filter(None, [rule_in_short(table), *rule_of_seconds(table)]):
+        lines += textwrap.wrap(line, max(width, 10))
     if table.track.target:
         shown = fitting(lambda text: times(table, text), by_time(table.rows), width)
         lines += ["", render(shown, by_time(table.rows), "simple")]

@@ -8,7 +8,7 @@ from grader.contract.isolation import openings
 from grader.contract.record import TaskInfo
 from grader.contract.text import NAME, count, one_line
 from grader.host.rank import Row, Table
-from grader.host.reports.tables import Text, whole
+from grader.host.reports.tables import RELATIVE, Text, whole
 from grader.host.significance import LEVEL, is_mean_over_samples
 from grader.host.track import Track
 
@@ -54,8 +54,26 @@ def rule_of_times(table: Table) -> list[str]:
             f"A rank is 1 + the number of rows above it that are faster by more than their seeds differ (p "
             f"below {LEVEL:g} for each pair), and never better than the rank right above it."
         )
+    if not table.alike:
+        lines.append("They ran on several devices, whose seconds do not compare: none has a rank.")
     if any(row.reached and row.reached.rank and row.ok == 1 for row in table.rows):
         lines.append("Of a row with one seed no difference is claimed.")
+    return lines
+
+
+def rule_of_seconds(table: Table) -> list[str]:
+    """Return what may be read into training times, a line each; none where nothing is special about them."""
+    lines = []
+    if not table.alike:
+        lines.append(
+            "These rows ran on several models of device, or with different threads: their seconds do not "
+            "compare."
+        )
+    if table.relative:
+        lines.append(
+            f"{RELATIVE} is the training time in units of the calibration, a short training that was timed "
+            "on the same node on the same day."
+        )
     return lines
 
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from grader.contract.errors import GraderError
 from grader.contract.isolation import LAYERS, Isolation
 from grader.contract.record import CurvePoint, Environment, NodeInfo
@@ -102,7 +104,6 @@ class NodeAgent:
         self._heard: dict[int, queue.SimpleQueue[Word]] = {}  # by the id() of the trial
         self._keys: dict[int, bytes] = {}
         self._stack = ExitStack()
-        self._node = NodeInfo(name=name)
         self._lock = threading.Lock()
         self._beside: dict[int, int] = {}  # how many others ran beside a trial that runs, at most
 
@@ -136,7 +137,8 @@ class NodeAgent:
             beside = self._beside.pop(id(trial))
         del self._heard[id(trial)], self._keys[id(trial)]
         if isinstance(word, Attempt):
-            word.number, word.node, word.alongside = load.number, self._node, beside
+            word.number, word.alongside = load.number, beside
+            word.node = msgspec.structs.replace(word.node or NodeInfo(name=""), name=self._name)
             word.environment = environment.current()
         yield word
 
@@ -166,7 +168,13 @@ class NodeAgent:
         hidden = (*orders.hidden, task_data.cache_root(), places.state_folder())
         sandbox = sandbox_for(LAYERS[level], mine[0].device, [folder], orders.config, hidden)
         self._executor = LocalExecutor(
-            mine, orders.imports, self._listen, sandbox, many=orders.many, key_of=self._key
+            mine,
+            orders.imports,
+            self._listen,
+            sandbox,
+            many=orders.many,
+            key_of=self._key,
+            calibrate=orders.config.calibrates,
         )
         self._stack.callback(self._executor.close)
 
