@@ -79,6 +79,20 @@ def chance(task: Task, targets: npt.NDArray[np.generic]) -> float:
     return float(np.bincount(targets.astype(np.int64)).max() / len(targets))
 
 
+def task_info(task: Task) -> TaskInfo:
+    """Return what a record says of its task."""
+    return TaskInfo(
+        name=task.name,
+        digest=task.digest,
+        kind=task.kind,
+        metric=task.metric,
+        higher_is_better=task.higher_is_better,
+        train_samples=task.train_samples,
+        test_samples=task.test_samples,
+        classes=task.classes,
+    )
+
+
 def record_of(
     attempt: Attempt,
     targets: npt.NDArray[np.generic],
@@ -97,7 +111,7 @@ def record_of(
         correct = int(np.sum(predicted(trial.task, attempt.logits) == targets))
     return Record(
         submission=_submission(trial),
-        task=_task(trial.task),
+        task=task_info(trial.task),
         budget=str(trial.budget),
         seed=trial.seed,
         device=DeviceInfo(
@@ -140,8 +154,14 @@ def _scored(attempt: Attempt, targets: npt.NDArray[np.generic], hook: pluggy.Hoo
         )
         return {}
     metrics = metrics_of(task, logits, targets)
-    for more in hook.grader_metrics(task=task, logits=logits, targets=targets):
-        metrics.update({str(name): float(value) for name, value in more.items() if math.isfinite(value)})
+    seen = logits.view()
+    seen.flags.writeable = False  # they are evidence: what a plugin did to them would be kept
+    for more in hook.grader_metrics(task=task, logits=seen, targets=targets):
+        for name, value in more.items():
+            if math.isfinite(value):
+                metrics[str(name)] = float(value)
+            else:  # as of a class that was never predicted
+                attempt.notes.append(f"its {name} is {value}, and left out")
     attempt.notes += _notes(attempt, targets)
     return metrics
 
@@ -239,19 +259,6 @@ def _submission(trial: Trial) -> SubmissionInfo:
         path=submission.display,
         title=submission.title,
         parts={each.name: each.digest for each in submission.pair or ()},
-    )
-
-
-def _task(task: Task) -> TaskInfo:
-    return TaskInfo(
-        name=task.name,
-        digest=task.digest,
-        kind=task.kind,
-        metric=task.metric,
-        higher_is_better=task.higher_is_better,
-        train_samples=task.train_samples,
-        test_samples=task.test_samples,
-        classes=task.classes,
     )
 
 

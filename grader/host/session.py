@@ -194,13 +194,14 @@ class Session:
         return level
 
     def _chosen_tasks(self) -> dict[str, TaskDefinition]:
-        from grader.plugins import task_definitions
+        from grader.plugins import task_definitions, without
 
         known = task_definitions(self.manager, self.config.task_tables)
         for name in self.config.tasks:
             if name not in known:
                 raise UsageError(
                     f"there is no task {name!r}{did_you_mean(name, known)}; `grader tasks` lists them"
+                    f"{without(self.manager)}"
                 )
             if self.config.target is not None:
                 self.config.target.check(name, known[name].task.kind)
@@ -253,7 +254,12 @@ class Session:
             listen=scheduler.listen,
         )
         if executor is None:
-            raise UsageError(f"no plugin provides the executor {self.config.executor!r}; 'local' is built in")
+            from grader.plugins import without
+
+            raise UsageError(
+                f"no plugin provides the executor {self.config.executor!r}; 'local' is built in"
+                f"{without(self.manager)}"
+            )
         return executor
 
     def _ended(self, trial: Trial, future: Future[Attempt], alongside: int) -> bool:
@@ -272,7 +278,7 @@ class Session:
         targets, here = self._data[attempt.trial.task.name].test_targets, environment.current()
         try:
             record = record_of(attempt, targets, self.manager.hook, here, alongside)
-        except Exception as error:  # a plugin's metric, say
+        except Exception as error:  # a fault of ours: a plugin's metric that fails is switched off
             attempt = _at_fault(attempt.trial, error)
             record = record_of(attempt, targets, self.manager.hook, here, alongside)
         if self._keep:
