@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
+import operator
 import os
 import re
 import sys
@@ -157,8 +158,8 @@ def _admit_installed(manager: ShieldedManager, entry: importlib.metadata.EntryPo
 
 
 def _admit_named(manager: ShieldedManager, name: str) -> None:
-    module = _imported(name)
-    manager.admit(Guest(name, "-p", name), lambda: module)
+    plugin = _imported(name)
+    manager.admit(Guest(name, "-p", name.partition(":")[0]), lambda: plugin)
 
 
 def _written_for(distribution: importlib.metadata.Distribution) -> str:
@@ -189,9 +190,14 @@ def _full(name: str, others: Sequence[str]) -> str:
 
 
 def _imported(name: str) -> object:
+    """The module of this name, or the object in it: `module:object`, as entry points spell it."""
     if str(Path.cwd()) not in sys.path:
         sys.path.append(str(Path.cwd()))  # last: nothing there stands in for an installed module
+    module, _, inside = name.partition(":")
     try:
-        return importlib.import_module(name)
+        found = importlib.import_module(module)
+        return operator.attrgetter(inside)(found) if inside else found
     except (Exception, SystemExit) as error:
-        raise UsageError(f"-p {plain(name, 60)}: cannot import this plugin ({told(error, name)})") from error
+        raise UsageError(
+            f"-p {plain(name, 60)}: cannot import this plugin ({told(error, module)})"
+        ) from error

@@ -83,7 +83,9 @@ class ShieldedManager(pluggy.PluginManager):
             return  # named twice: by its distribution, and by -p
         implementations = list(self._implementations(plugin))
         problem = next(filter(None, map(_misfit, implementations)), "")
-        if self.has_plugin(guest.name):
+        if not implementations:
+            problem = "it implements no hook: mark its functions with @hookimpl"
+        elif self.has_plugin(guest.name):
             problem = f"another plugin has the name {guest.name!r}"
         if problem:
             self.switch_off(guest, problem)

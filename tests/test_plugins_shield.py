@@ -105,6 +105,11 @@ def test_a_hook_that_cannot_be_called_switches_its_plugin_off(load: Load, source
     assert load(f"@hookimpl\n{source}").why == why
 
 
+def test_a_plugin_without_a_hook_is_told_of(load: Load) -> None:
+    found = load("def grader_columns(task):\n    return []")
+    assert found.why == "it implements no hook: mark its functions with @hookimpl"
+
+
 def test_a_wrapper_of_the_hooks_of_others_is_refused(load: Load) -> None:
     found = load("@hookimpl(wrapper=True)\ndef grader_columns(task):\n    return (yield)")
     assert found.why == "grader_columns cannot wrap other plugins' hooks: write @hookimpl without wrapper"
@@ -398,6 +403,17 @@ def test_a_module_that_was_named_and_cannot_be_imported_is_a_usage_error(
     with pytest.raises(UsageError) as caught:
         managed("named")
     assert str(caught.value) == f"-p named: cannot import this plugin ({why})"
+
+
+def test_an_object_in_a_module_is_named_as_by_an_entry_point(site: Path) -> None:
+    body = "    @hookimpl\n    def grader_columns(self):\n        return [task]\n"
+    (site / "objects.py").write_text(f"from grader import hookimpl\nclass Mine:\n{body}\nmine = Mine()")
+    manager, told = managed("objects:mine")
+    assert (manager.hook.grader_columns(task=None), [*guests(manager)]) == ([], [])
+    assert "objects:mine is switched off: grader_columns raised NameError: name 'task'" in told[0]
+    assert managed("objects:mine", "no:objects:mine")[1] == []
+    with pytest.raises(UsageError, match=r"-p objects:yours: cannot import this plugin \(AttributeError: "):
+        managed("objects:yours")
 
 
 def test_from_python_the_line_is_a_warning(site: Path) -> None:
