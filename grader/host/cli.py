@@ -15,7 +15,7 @@ import click
 
 from grader import __version__
 from grader.contract.errors import GraderError
-from grader.host.commands import complain
+from grader.host.commands import complain, warn
 from grader.plugins import by_plugin, guests
 from grader.shield import told
 
@@ -109,7 +109,7 @@ def main(arguments: list[str] | None = None) -> None:
         given = read_pyproject(Path.cwd()).given.get("plugins")
         of_file = given.value if given else ()
         named = dict.fromkeys([*named_in_environment(), *of_file, *_named_plugins(arguments)])
-        manager = harness_manager(named, tell=_warn)
+        manager = harness_manager(named, tell=warn)
     except GraderError as error:
         complain(f"grader: error: {error}")
         sys.exit(error.exit_code)
@@ -122,10 +122,6 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(4 if isinstance(error, click.UsageError) else error.exit_code)  # click's own 2 is taken
     except click.Abort:
         sys.exit(2)
-
-
-def _warn(line: str) -> None:
-    complain(f"grader: warning: {line}")
 
 
 def _named_plugins(arguments: list[str]) -> list[str]:
