@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -93,7 +94,7 @@ class ShieldedManager(pluggy.PluginManager):
         self._admitted.append(plugin)
         self.guests[guest.name] = guest
         functions = {each.name: self._guarded(guest, each) for each in implementations}
-        self.register(_StandIn(plugin, functions), guest.name)
+        self.register(_StandIn(guest.module, functions), guest.name)
 
     def switch_off(self, guest: Guest, why: str, means: str = "") -> None:
         """Have no more to do with a guest. `means` says, in the line about it, what comes of that."""
@@ -170,8 +171,8 @@ class _Implementation:
 class _StandIn:
     """What is registered in a guest's place: the same hooks under guard, and where its code lies."""
 
-    def __init__(self, plugin: object, functions: dict[str, Callable[..., object]]) -> None:
-        self.__file__ = getattr(plugin, "__file__", None)
+    def __init__(self, module: str, functions: dict[str, Callable[..., object]]) -> None:
+        self.__file__ = getattr(sys.modules.get(module), "__file__", None)
         vars(self).update(functions)
 
 

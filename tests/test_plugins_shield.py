@@ -409,6 +409,9 @@ def test_an_object_in_a_module_is_named_as_by_an_entry_point(site: Path) -> None
     body = "    @hookimpl\n    def grader_columns(self):\n        return [task]\n"
     (site / "objects.py").write_text(f"from grader import hookimpl\nclass Mine:\n{body}\nmine = Mine()")
     manager, told = managed("objects:mine")
+    # by which a leaderboard is made anew when the plugin's code changes
+    ours: Any = manager.get_plugin("objects:mine")
+    assert ours.__file__ == str(site / "objects.py")
     assert (manager.hook.grader_columns(task=None), [*guests(manager)]) == ([], [])
     assert "objects:mine is switched off: grader_columns raised NameError: name 'task'" in told[0]
     assert managed("objects:mine", "no:objects:mine")[1] == []
@@ -420,6 +423,16 @@ def test_from_python_the_line_is_a_warning(site: Path) -> None:
     installed(site, "plug_g", "1 / 0")
     with pytest.warns(UserWarning, match="plugin plug_g .* is switched off: importing it raised"):
         harness_manager((), ())
+
+
+def test_a_task_that_nobody_brings_is_said_to_be_perhaps_of_one_that_is_off(
+    site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    installed(site, "plug_j", "1 / 0")
+    expected = "there is no task 'toy'; .* switched off may have brought it: plug_j .importing it raised Zero"
+    with pytest.warns(UserWarning, match="plug_j"), pytest.raises(UsageError, match=expected):
+        grader.run("mine.py", task="toy", plugins=["no:html"])
 
 
 # --- a run ---
