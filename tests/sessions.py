@@ -92,13 +92,18 @@ def environment(places: Path) -> dict[str, str]:
 
 
 def command(
-    *arguments: str, cwd: Path, places: Path, timeout: float = 120
+    *arguments: str,
+    cwd: Path,
+    places: Path,
+    timeout: float = 120,
+    python: str | Path = sys.executable,
+    **variables: str,
 ) -> subprocess.CompletedProcess[str]:
-    """Run `grader` with its output on pipes."""
+    """Run `grader` with its output on pipes. `variables` are further ones of its environment."""
     return subprocess.run(
-        [sys.executable, "-m", "grader", *arguments],
+        [python, "-m", "grader", *arguments],
         cwd=cwd,
-        env=environment(places),
+        env={**environment(places), **variables},
         capture_output=True,
         text=True,
         timeout=timeout,

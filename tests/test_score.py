@@ -218,6 +218,7 @@ class TestRecord:
         record = scored(attempt(logits=outputs(200, 10)), labels(200, 10), Plugin())
         assert 0 < record.metrics["top3"] <= 1
         assert "broken" not in record.metrics
+        assert record.notes == ("its broken is nan, and left out",)
         assert msgspec.json.decode(msgspec.json.encode(record), type=Record) == record
 
 

@@ -23,6 +23,7 @@ from grader.grading.pseudonyms import secret
 from grader.grading.rules import Rules, in_words, read_rules
 from grader.grading.totals import Judged, grades, to_judge
 from grader.grading.trainings import Trainings
+from grader.host.commands import warn
 from grader.host.files import absolute
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ class Grading:
 
     def _trainings(self, plugins: Sequence[object], *, rerun: bool) -> Trainings:
         config = msgspec.structs.replace(self.asked, said={**self.asked.said, "rerun": rerun}).config()
-        trainings = Trainings(config, [Named(self.asked.attempts), *plugins])
+        trainings = Trainings(config, [Named(self.asked.attempts), *plugins], tell=warn)
         trainings.want(cases(self._submissions, config.tasks, config.seeds))
         return trainings
 
@@ -120,7 +121,7 @@ class Grading:
         """The attempts that are judged, as discovery reads them. Raises GraderError."""
         if not self.asked.attempts:
             return []
-        return Trainings(self.asked.config(), [Named(self.asked.attempts)]).submissions()
+        return Trainings(self.asked.config(), [Named(self.asked.attempts)], tell=warn).submissions()
 
     def judge(self, records: Sequence[Record]) -> Graded:
         """Run the rubric on these trainings, and put everything together. Raises UsageError."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from grader.contract.trial import Trial
     from grader.host.config import Config
     from grader.host.rank import Standings
+    from grader.shield import Tell
 
 FURTHER = "trials"  # below the leaderboard: what was trained under other conditions, in no table of it
 _GUESSES = 4  # conditions under which all are trained because one was
@@ -53,10 +55,11 @@ class Metrics(dict[str, float]):
 class Trainings:
     """The records that criteria ask for. Nothing is trained before the first one does.
 
-    `plugins` join those of each session.
+    `plugins` join those of each session; `tell` gets a line about each other one that is switched off.
     """
 
-    def __init__(self, config: Config, plugins: Sequence[object] = ()) -> None:
+    def __init__(self, config: Config, plugins: Sequence[object] = (), tell: Tell = warnings.warn) -> None:
+        self._tell = tell
         self.config = replace(config, failures_stand=not config.rerun)
         self._shared: Path | None = None
         self._plugins = tuple(plugins)
@@ -166,7 +169,7 @@ class Trainings:
     def _manager(self) -> pluggy.PluginManager:
         from grader.plugins import harness_manager
 
-        manager = harness_manager(self.config.plugins)
+        manager = harness_manager(self.config.plugins, tell=self._tell)
         for plugin in self._plugins:
             manager.register(plugin)
         return manager

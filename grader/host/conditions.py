@@ -171,7 +171,7 @@ class Machine:
         return task, targets
 
     def _prepare(self, name: str) -> tuple[Task, npt.NDArray[np.generic]]:
-        from grader.plugins import task_definitions
+        from grader.plugins import task_definitions, without
 
         config = self._config
         known = task_definitions(self._manager, config.task_tables)
@@ -179,6 +179,7 @@ class Machine:
             hint = did_you_mean(name, known)
             raise NotHere(
                 f"there is no task {_shown(name)} here{hint}; a plugin (-p) or a table may bring it"
+                f"{without(self._manager)}"
             )
         try:
             opened = task_data.open_task(

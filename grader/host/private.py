@@ -95,7 +95,7 @@ def scored(
     record = msgspec.structs.replace(
         public,
         task=private_task(public.task, len(targets)),
-        metrics=measured(task, logits, targets, hook),
+        metrics=measured(task, logits, targets, hook)[0],
         correct=None if task.kind == "regression" else int(np.sum(outputs == targets)),
     )
     return record, evidence_of(outputs, targets, task.num_classes)

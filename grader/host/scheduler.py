@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
+from grader.contract.errors import GraderError
 from grader.contract.status import Phase, Status
 from grader.host.supervise import Attempt
 
@@ -68,7 +69,7 @@ class Scheduler:
         self, number: int, trial: Trial, data: TaskData, executor: Executor, start: Callable[[], None]
     ) -> None:
         problem = _problem(trial)
-        future = _settled(_refused(trial, problem)) if problem else executor.submit(trial, data)
+        future = _settled(_refused(trial, problem)) if problem else _submitted(executor, trial, data)
         self._alongside[number] = 0
         for each in self._alongside:
             self._alongside[each] = max(self._alongside[each], len(self._alongside) - 1)
@@ -97,6 +98,18 @@ def _problem(trial: Trial) -> str:
 def _refused(trial: Trial, problem: str) -> Attempt:
     """The attempt of a submission that discovery already found wanting."""
     return Attempt(trial, status=Status.INVALID, phase=Phase.LOAD, reason=problem)
+
+
+def _submitted(executor: Executor, trial: Trial, data: TaskData) -> Future[Attempt]:
+    """Hand a trial over; an executor that will not take it, as a plugin's may, costs that trial alone."""
+    try:
+        return executor.submit(trial, data)
+    except GraderError:
+        raise
+    except Exception as error:
+        future: Future[Attempt] = Future()
+        future.set_exception(error)
+        return future
 
 
 def _settled(attempt: Attempt) -> Future[Attempt]:

@@ -79,6 +79,21 @@ def chance(task: Task, targets: npt.NDArray[np.generic]) -> float:
     return float(np.bincount(targets.astype(np.int64)).max() / len(targets))
 
 
+def task_info(task: Task) -> TaskInfo:
+    """Return what a record says of its task."""
+    return TaskInfo(
+        name=task.name,
+        digest=task.digest,
+        kind=task.kind,
+        metric=task.metric,
+        higher_is_better=task.higher_is_better,
+        train_samples=task.train_samples,
+        test_samples=task.test_samples,
+        classes=task.classes,
+        split="public" if task.private else "",
+    )
+
+
 def record_of(
     attempt: Attempt,
     targets: npt.NDArray[np.generic],
@@ -102,7 +117,7 @@ def record_of(
         correct = int(np.sum(predicted(trial.task, attempt.logits[: len(targets)]) == targets))
     return Record(
         submission=_submission(trial),
-        task=_task(trial.task),
+        task=task_info(trial.task),
         budget=str(trial.budget),
         seed=trial.seed,
         device=DeviceInfo(
@@ -144,8 +159,8 @@ def _scored(attempt: Attempt, targets: npt.NDArray[np.generic], hook: pluggy.Hoo
             "or gradient clipping, may help"
         )
         return {}
-    metrics = measured(task, logits[: len(targets)], targets, hook)
-    attempt.notes += _notes(attempt, targets)
+    metrics, notes = measured(task, logits[: len(targets)], targets, hook)
+    attempt.notes += [*notes, *_notes(attempt, targets)]
     return metrics
 
 
@@ -154,12 +169,19 @@ def measured(
     logits: npt.NDArray[np.float32],
     targets: npt.NDArray[np.generic],
     hook: pluggy.HookRelay,
-) -> dict[str, float]:
-    """Return the task's metrics and those of plugins, of finite outputs (N, outputs)."""
+) -> tuple[dict[str, float], list[str]]:
+    """Return the task's metrics and those of plugins, of finite outputs (N, outputs), and notes on them."""
     metrics = metrics_of(task, logits, targets)
-    for more in hook.grader_metrics(task=task, logits=logits, targets=targets):
-        metrics.update({str(name): float(value) for name, value in more.items() if math.isfinite(value)})
-    return metrics
+    seen = logits.view()
+    seen.flags.writeable = False  # they are evidence: what a plugin did to them would be kept
+    notes = []
+    for more in hook.grader_metrics(task=task, logits=seen, targets=targets):
+        for name, value in more.items():
+            if math.isfinite(value):
+                metrics[str(name)] = float(value)
+            else:  # as of a class that was never predicted
+                notes.append(f"its {name} is {value}, and left out")
+    return metrics, notes
 
 
 def _test_curve(
@@ -259,20 +281,6 @@ def _submission(trial: Trial) -> SubmissionInfo:
         path=submission.display,
         title=submission.title,
         parts={each.name: each.digest for each in submission.pair or ()},
-    )
-
-
-def _task(task: Task) -> TaskInfo:
-    return TaskInfo(
-        name=task.name,
-        digest=task.digest,
-        kind=task.kind,
-        metric=task.metric,
-        higher_is_better=task.higher_is_better,
-        train_samples=task.train_samples,
-        test_samples=task.test_samples,
-        classes=task.classes,
-        split="public" if task.private else "",
     )
 
 

@@ -221,13 +221,14 @@ class Session:
         return level
 
     def _chosen_tasks(self) -> dict[str, TaskDefinition]:
-        from grader.plugins import task_definitions
+        from grader.plugins import task_definitions, without
 
         known = task_definitions(self.manager, self.config.task_tables)
         for name in self.config.tasks:
             if name not in known:
                 raise UsageError(
                     f"there is no task {name!r}{did_you_mean(name, known)}; `grader tasks` lists them"
+                    f"{without(self.manager)}"
                 )
             if self.config.target is not None:
                 self.config.target.check(name, known[name].task.kind)
@@ -281,9 +282,11 @@ class Session:
             notice=scheduler.notice,
         )
         if executor is None:
+            from grader.plugins import without
+
             raise UsageError(
                 f"no plugin provides the executor {self.config.executor!r}; local, ray and ray:HOST:PORT are "
-                "built in"
+                f"built in{without(self.manager)}"
             )
         return executor
 
@@ -306,7 +309,7 @@ class Session:
             record = record_of(attempt, targets, self.manager.hook, here, alongside)
             if self._keep and record.status is Status.OK and data.private_targets is not None:
                 private = scored(attempt, record, data.private_targets, self.manager.hook)
-        except Exception as error:  # a plugin's metric, say
+        except Exception as error:  # a fault of ours: a plugin's metric that fails is switched off
             attempt = _at_fault(attempt.trial, error)
             record = record_of(attempt, targets, self.manager.hook, here, alongside)
         record = self._nodes.judged(record)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from grader.contract.errors import GraderError, TaskUnavailable
 from grader.contract.task import ArrayInfo, Manifest
 
 if TYPE_CHECKING:
@@ -42,8 +43,23 @@ def entry_name(definition: TaskDefinition, places: DataPlaces) -> str:
     """Return the folder's name: it changes with the task's source and with what is made of it."""
     task = definition.task
     made_of = [task.kind, task.input_dtype, task.input_shape, task.classes]
-    key = json.dumps([PREPARE, task.name, definition.fingerprint(places), *made_of])
+    key = json.dumps([PREPARE, task.name, _fingerprint(definition, places), *made_of])
     return f"{safe_name(task.name)}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
+
+
+def _fingerprint(definition: TaskDefinition, places: DataPlaces) -> str:
+    """What the task tells of its source. Raises TaskUnavailable where its plugin fails at that."""
+    try:
+        found: object = definition.fingerprint(places)
+    except GraderError:
+        raise
+    except Exception as error:
+        raise TaskUnavailable(
+            f"{definition.task.name}: its plugin's fingerprint raised {type(error).__name__}: {error}"
+        ) from error
+    if not isinstance(found, str):
+        raise TaskUnavailable(f"{definition.task.name}: its plugin's fingerprint returned {found!r}, no str")
+    return found
 
 
 def safe_name(task: str) -> str:

@@ -19,7 +19,7 @@ import msgspec
 from grader.contract.errors import CacheUnusable, GraderError, TaskUnavailable
 from grader.contract.prepare import Reply, Request
 from grader.contract.task import DataPlaces
-from grader.plugins import TASKS, harness_manager, task_definitions
+from grader.plugins import TASKS, harness_manager, task_definitions, without
 from grader.tasks import entry as entries
 
 if TYPE_CHECKING:
@@ -56,11 +56,12 @@ def _fill(entry: Path, definition: TaskDefinition, places: DataPlaces) -> None:
 
 def _definition(request: Request) -> TaskDefinition:
     sys.path.extend(folder for folder in request.path if folder not in sys.path)
-    definitions = task_definitions(harness_manager(request.modules, TASKS), request.tables)
+    manager = harness_manager(request.modules, TASKS, tell=lambda _: None)  # the host has told it
+    definitions = task_definitions(manager, request.tables)
     if request.task not in definitions:
         raise TaskUnavailable(
             f"{request.task}: no installed plugin and no -p module registers this task in the preparer's "
-            "process; register it in a module that can be imported"
+            f"process; register it in a module that can be imported{without(manager)}"
         )
     return definitions[request.task]
 

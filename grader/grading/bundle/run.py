@@ -145,9 +145,10 @@ class Place:
 
     def _libraries_secrets(self) -> Iterator[Path]:
         """Folders of libraries that hold targets, as scikit-learn's data sets."""
+        from grader.host.commands import warn
         from grader.plugins import harness_manager, task_definitions
 
-        manager = harness_manager(self.carried.table["plugins"])
+        manager = harness_manager(self.carried.table["plugins"], tell=warn)
         for definition in task_definitions(manager, {}).values():
             yield from (path for path in definition.hidden if path.is_dir())
 

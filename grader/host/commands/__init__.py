@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import sys
@@ -66,6 +67,12 @@ def complain(text: str) -> None:
 
     lines = block(text, _LONGEST).split("\n")
     say("\n".join(lines[-_LINES:]), err=True)
+
+
+@functools.cache
+def warn(line: str) -> None:
+    """Print a warning on stderr, each once: a command may load the same plugins several times."""
+    complain(f"grader: warning: {line}")
 
 
 def terminal_width() -> int:

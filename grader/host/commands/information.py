@@ -10,8 +10,6 @@ import click
 from grader import hookimpl
 
 if TYPE_CHECKING:
-    import pluggy
-
     from grader.contract.task import Task
 
 
@@ -37,14 +35,14 @@ def tasks(ctx: click.Context) -> None:
 @click.command()
 @click.pass_context
 def plugins(ctx: click.Context) -> None:
-    """List the plugins that are loaded, and the hooks that each implements."""
-    manager: pluggy.PluginManager = ctx.obj
-    rows = []
-    for name, plugin in manager.list_name_plugin():
-        if plugin is not None:
-            hooks = [caller.name for caller in manager.get_hookcallers(plugin) or ()]
-            rows.append((name, _origin(manager, plugin), ", ".join(sorted(set(hooks)))))
-    _table(("plugin", "from", "hooks"), rows)
+    """List the plugins: where each comes from, what it brings and the hooks that it implements."""
+    from grader.host.commands import say, task_tables, terminal_width
+    from grader.host.provided import absent, provided, text, wrapped
+
+    commands, width = getattr(ctx.find_root().command, "owners", {}), terminal_width()
+    say(text(provided(ctx.obj, commands, task_tables()), width))
+    for line in absent(ctx.obj):
+        say("\n".join(wrapped(line, width)))
 
 
 def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
@@ -69,10 +67,3 @@ def _row(task: Task) -> tuple[str, ...]:
         task.baseline,
         task.title,
     )
-
-
-def _origin(manager: pluggy.PluginManager, plugin: object) -> str:
-    for candidate, distribution in manager.list_plugin_distinfo():
-        if candidate is plugin:
-            return f"{distribution.project_name} {distribution.version}"
-    return "grader" if getattr(plugin, "__name__", "").startswith("grader.") else "-p"
