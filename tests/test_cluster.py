@@ -37,7 +37,9 @@ class TestContract(ExecutorContract):
         # two executors are there at once, and Ray keeps what each trial may take for each of them
         config = replace(make_config(cwd=Path("/")), limits=Limits(memory=1 << 28))
         orders = Orders.of(config, Isolation.LANDLOCK, "cpu", [], imports_of(submissions), 1)
-        return ClusterExecutor(connected("", cpus=8), orders, slots, listen, lambda _: None)
+        return ClusterExecutor(
+            connected("", cpus=8), orders, slots, listen, lambda line: print(line, flush=True)
+        )
 
 
 NAP = """
@@ -133,7 +135,7 @@ class TestLosesANode:
         assert "raylet" not in lost.seen.output, "pages of the engine's own"
 
     def test_progress_came_back(self, lost: Lost) -> None:
-        assert any(event["event"] == "progress" and event["loss"] == 1.0 for event in lost.seen.log)
+        assert any(event["event"] == "progress" and event["phase"] == "train" for event in lost.seen.log)
 
     def test_nobody_of_the_lost_node_goes_on_working(self, lost: Lost) -> None:
         assert lost.seen.left == ()
@@ -149,3 +151,10 @@ class TestLosesANode:
         assert lost.seen.refused_code == 4
         [line] = lost.seen.refused.splitlines()
         assert "no cluster can be joined there" in line
+
+
+def test_the_script_for_slurm_is_bash(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[1] / "docs" / "clusters.md").read_text(encoding="utf-8")
+    script = page.partition("```bash\n")[2].partition("```")[0]
+    assert "ray start --head" in script
+    subprocess.run(["bash", "-n"], input=script, text=True, check=True)

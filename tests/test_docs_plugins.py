@@ -43,7 +43,7 @@ from grader.host.settings import make_config
 from grader.plugins import harness_manager
 
 asked = make_config(paths=["handed-in.list"], budget="3 steps", seeds=2, device="cpu",
-                    plugins=["classlist", "rounds", "polite", "patience", "curves", "diary:diary"])
+                    plugins=["classlist", "rounds", "polite", "patience", "curves", "pager", "diary:diary"])
 config = replace(asked, executor="polite")
 Session(config, harness_manager(config.plugins)).run()
 print(os.nice(0))
@@ -154,6 +154,10 @@ def test_the_list_of_submissions_is_collected_and_run_in_rounds(ran: dict[str, A
 
 def test_the_executor_is_polite_and_who_waits_is_told(ran: dict[str, Any]) -> None:
     assert ran["said"] == ["digits takes some minutes the first time", "10"]
+
+
+def test_what_an_executor_says_is_heard(ran: dict[str, Any]) -> None:
+    assert (ran["root"] / "notices.txt").read_text() == "this run has nice 10\n"
 
 
 def test_the_curves_have_what_each_trial_told(ran: dict[str, Any]) -> None:

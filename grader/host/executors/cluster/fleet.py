@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from grader.contract.errors import GraderError
-from grader.contract.text import count
+from grader.contract.text import count, one_line
 from grader.host.executors.cluster.agent import NodeAgent, Orders
 from grader.host.workers import Cancelled
 
@@ -177,7 +177,7 @@ class Fleet:
     def _started(self, agent: Agent, future: Any) -> None:
         """Take an agent into service, or do without its node."""
         error = future.exception()
-        refusal = f"no agent comes up there ({type(error).__name__})" if error else str(future.result())
+        refusal = f"no agent comes up there ({_last(error)})" if error else str(future.result())
         with self._changed:
             if agent not in self._agents or self.cancelled:
                 return
@@ -198,6 +198,12 @@ class Fleet:
         orders = self._orders
         needs = [count(orders.threads, "CPU"), *(["a GPU"] if orders.device_kind == "cuda" else [])]
         return f"each trial takes {' and '.join(needs)}; `ray status` shows what there is"
+
+
+def _last(error: BaseException) -> str:
+    """Ray's errors bring tracebacks and tables along; the last line says what it was."""
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return one_line(f"{type(error).__name__}: {lines[-1] if lines else ''}", 200)
 
 
 def _shared(
