@@ -178,6 +178,7 @@ WRONG: list[tuple[str, str, str]] = [
     ("grader_session_start", "raise ValueError('\\x1b[31m\\nb')", "raised ValueError: \\x1b[31m b (FILE:13)"),
     ("grader_session_finish", "raise ValueError", "raised ValueError (FILE:13)"),
     ("grader_task_prepare", "raise KeyError('x')", "raised KeyError: 'x' (FILE:13)"),
+    ("grader_notice", "1 / 0", "raised ZeroDivisionError: division by zero (FILE:13)"),
     ("grader_trial_start", "open('/no/such')", "raised FileNotFoundError: "),
     ("grader_trial_progress", "undefined", "raised NameError: name 'undefined' is not defined (FILE:13)"),
     ("grader_trial_finish", "trial.wrong", "raised AttributeError: "),
@@ -462,7 +463,7 @@ def grader_metrics(logits):
     "start": "@hookimpl\ndef grader_session_start():\n    raise ValueError('start')",
     "finish": "@hookimpl\ndef grader_trial_finish(trial):\n    raise ValueError('finish')",
     "writer": "@hookimpl\ndef grader_write_leaderboard():\n    return 'a.txt'",
-    "misfit": "@hookimpl\ndef grader_no_such_hook(): ...",
+    "misfit": "@hookimpl\ndef grader_xyzzy(): ...",
 }
 
 
@@ -496,7 +497,7 @@ class TestARunWithBrokenPlugins:
             "start": "grader_session_start raised ValueError: start (start.py:4)",
             "finish": "grader_trial_finish raised ValueError: finish (finish.py:4)",
             "writer": "grader_write_leaderboard returned a str, not a list of Path",
-            "misfit": "there is no hook grader_no_such_hook",
+            "misfit": "there is no hook grader_xyzzy",
         }
         assert sorted(ran.first.stderr.splitlines()) == sorted(
             f"grader: warning: plugin {name} is switched off: {why}; leave it out with -p no:{name}"

@@ -197,6 +197,7 @@ def test_a_download_is_unpacked_into_the_cache_and_used_again(
     (tmp_path / "six_images.py").write_text(
         f"import sys\nif sys.flags.isolated:\n    import torchvision.datasets as d\n"
         f"    d.FashionMNIST.resources = {expected!r}\n"
+        "from grader import hookimpl\n@hookimpl\ndef grader_session_finish(): ...\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     with proxy(packed) as address:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from grader.host.config import Config
+
+
+_EVERY = 1.0  # seconds between two words on how far a trial is: each takes the host a millisecond
 
 
 @dataclass(frozen=True)
@@ -103,6 +107,7 @@ class NodeAgent:
         self._name, self._many, self._orders = name, many, orders
         self._heard: dict[int, queue.SimpleQueue[Word]] = {}  # by the id() of the trial
         self._keys: dict[int, bytes] = {}
+        self._spoken: dict[int, float] = {}  # when a trial last told how far it is
         self._stack = ExitStack()
         self._lock = threading.Lock()
         self._beside: dict[int, int] = {}  # how many others ran beside a trial that runs, at most
@@ -124,7 +129,7 @@ class NodeAgent:
             yield Trouble(str(error))
             return
         heard: queue.SimpleQueue[Word] = queue.SimpleQueue()
-        self._heard[id(trial)], self._keys[id(trial)] = heard, load.key
+        self._heard[id(trial)], self._keys[id(trial)], self._spoken[id(trial)] = heard, load.key, 0.0
         with self._lock:
             self._beside[id(trial)] = 0
             for each, most in self._beside.items():
@@ -135,7 +140,7 @@ class NodeAgent:
             yield word
         with self._lock:
             beside = self._beside.pop(id(trial))
-        del self._heard[id(trial)], self._keys[id(trial)]
+        del self._heard[id(trial)], self._keys[id(trial)], self._spoken[id(trial)]
         if isinstance(word, Attempt):
             word.number, word.alongside = load.number, beside
             word.node = msgspec.structs.replace(word.node or NodeInfo(name=""), name=self._name)
@@ -179,6 +184,10 @@ class NodeAgent:
         self._stack.callback(self._executor.close)
 
     def _listen(self, trial: Trial, phase: str, point: CurvePoint | None) -> None:
+        now = time.monotonic()
+        if point is not None and now < self._spoken[id(trial)] + _EVERY:
+            return
+        self._spoken[id(trial)] = now if point is not None else -_EVERY
         self._heard[id(trial)].put(Said(phase, point))
 
     def _key(self, trial: Trial) -> bytes:

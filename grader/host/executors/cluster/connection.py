@@ -7,7 +7,7 @@ import os
 import secrets
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from grader.contract.errors import GraderError, UsageError
@@ -20,6 +20,7 @@ _OWN = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # every process listens on loopback, and nowhere else
     "RAY_AUTH_MODE": "token",  # loopback is for every user of the machine, the cluster for this one
 }
+_TOKEN = secrets.token_hex(32)  # one for this process: Ray's libraries keep the first that they see
 _LIMIT = 10.0  # seconds for a head to take a connection
 _LOOPBACK = ("127.", "::1", "localhost")
 
@@ -66,13 +67,12 @@ def connected(address: str, cpus: int | None = None) -> Connection:
 
 
 def _started(cpus: int) -> Connection:
-    for name, value in {**_OWN, "RAY_AUTH_TOKEN": secrets.token_hex(32)}.items():
-        os.environ.setdefault(name, value)
-    ray = _imported()
     folder = Scratch("ray")  # for its logs, and for sockets, whose paths must be short
     try:
-        _init(ray, address="local", num_cpus=cpus, include_dashboard=False, _temp_dir=str(folder.path))
-        found = ray.get_runtime_context().gcs_address
+        with _environment({**_OWN, "RAY_AUTH_TOKEN": _TOKEN}):
+            ray = _imported()
+            _init(ray, address="local", num_cpus=cpus, include_dashboard=False, _temp_dir=str(folder.path))
+            found = ray.get_runtime_context().gcs_address
         if not found.startswith(_LOOPBACK):  # somebody else had imported Ray before us
             ray.shutdown()
             raise GraderError(
@@ -115,6 +115,21 @@ def _init(ray: Any, **options: Any) -> None:
     with _hushed():
         ray.init(log_to_driver=False, logging_level="ERROR", **options)
     worker.print_to_stdstream = _unsaid  # pages on stdout about a lost node, which we name in a line
+
+
+@contextlib.contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Lay these over the environment: other children of this process are not to find them."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 @contextlib.contextmanager

@@ -60,6 +60,8 @@ class Fleet:
         self.slots = sum(agent.slots for agent in self._agents)
         if not self.slots:
             raise GraderError(f"no node of the cluster can run such trials: {self._why()}")
+        if self._most is not None and self.slots < self._most:
+            notice(f"the cluster has room for {count(self.slots, 'trial')} at once, not for {self._most}")
 
     def take(self) -> Agent:
         """Return an agent with a free slot, once there is one. Raises Cancelled and GraderError."""
