@@ -33,6 +33,7 @@ _LONGEST = (
     "test_verify",
     "test_target",
     "test_seeds",
+    "test_cluster",
     "test_many",
     "test_loader",
 )

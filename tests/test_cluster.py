@@ -47,7 +47,7 @@ for _ in range(2):
     for x, y in train_loader:
         step(model, optimizer, x, y)
     progress(loss=1.0)
-    time.sleep(1.5)
+    time.sleep(SECONDS)
 """
 
 REACH = """
@@ -73,10 +73,14 @@ class Lost:
 @pytest.fixture(scope="module")
 def lost(tmp_path_factory: pytest.TempPathFactory, places: Path) -> Lost:
     root = tmp_path_factory.mktemp("cluster")
-    naps = {
-        f"subs/nap_{n}.py": "import time\n" + loop(NAP, "model, train_loader, progress") for n in range(4)
+    naps = {  # the first two train when a node is killed
+        f"subs/nap_{n}.py": f"import time\nSECONDS = {2 if n < 2 else 0.1}\n"
+        + loop(NAP, "model, train_loader, progress")
+        for n in range(4)
     }
-    write(root, {**naps, "subs/reach.py": loop(REACH), "subs/bad.py": loop("raise ValueError('no good')")})
+    write(
+        root, {**naps, "subs/reach.py": loop(REACH), "subs/very_bad.py": loop("raise ValueError('no good')")}
+    )
     arguments = ("subs", "--budget", "2 epochs", "--device", "cpu")
     spec = Spec(folder=str(root), arguments=arguments, kill=True, dead_address="127.0.0.1:6999")
     (root / "spec.json").write_bytes(msgspec.json.encode(spec))
@@ -91,7 +95,7 @@ def lost(tmp_path_factory: pytest.TempPathFactory, places: Path) -> Lost:
     )
     assert done.returncode == 0, done.stderr
     seen = msgspec.json.decode((root / "seen.json").read_bytes(), type=Seen)
-    local = command(*("run", *arguments, "--leaderboard", "here"), cwd=root, places=places)
+    local = command(*("run", *arguments, "-n2", "--leaderboard", "here"), cwd=root, places=places)
     assert local.returncode == 1, local.stderr
     return Lost(seen, by_name(root / "leaderboard"), by_name(root / "here"))
 
@@ -108,7 +112,7 @@ class TestLosesANode:
     def test_every_trial_has_its_row_all_the_same(self, lost: Lost) -> None:
         assert lost.seen.code == 1, lost.seen.output  # one of them is bad
         assert {name: record.status for name, record in lost.records.items()} == {
-            "bad": Status.CRASHED, "reach": Status.OK, **{f"nap_{n}": Status.OK for n in range(4)}
+            "very_bad": Status.CRASHED, "reach": Status.OK, **{f"nap_{n}": Status.OK for n in range(4)}
         }  # fmt: skip
 
     def test_metrics_are_those_of_this_machine_to_the_bit(self, lost: Lost) -> None:
@@ -120,7 +124,9 @@ class TestLosesANode:
         again = [record for record in lost.records.values() if record.attempt > 1]
         assert again
         assert all(record.node is not None and record.node.name == "ada" for record in again)
-        assert lost.records["bad"].attempt == 1, "a submission's own failure is no reason to run it again"
+        assert lost.records["very_bad"].attempt == 1, (
+            "a submission's own failure is no reason to run it again"
+        )
 
     def test_each_node_was_calibrated(self, lost: Lost) -> None:
         nodes = [record.node for record in lost.records.values() if record.node is not None]
