@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from grader.host.config import Config
 
 
-_EVERY = 1.0  # seconds between two words on how far a trial is: each takes the host a millisecond
+_EVERY = 1.0  # seconds between two words on how far a trial is: each takes the host 0.2 ms
 
 
 @dataclass(frozen=True)

@@ -224,6 +224,6 @@ def _shared(
 
 
 def _name(node: dict[str, Any]) -> str:
-    """What people call it: the name it was started with, or its host's."""
+    """What records call it: the name it was started with, or its host's up to the first dot."""
     name, address = node.get("NodeName") or "", node["NodeManagerAddress"]
-    return str(name if name and name != address else node["NodeManagerHostname"])
+    return str(name if name and name != address else node["NodeManagerHostname"].partition(".")[0])
