@@ -4,29 +4,46 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import factories
 import msgspec
+import numpy as np
 import pytest
 from executor_contract import ExecutorContract
 from nodes import Seen, Spec
-from sessions import command, environment, loop, write
+from sessions import GOOD, command, environment, loop, write
 
 from grader.contract.isolation import Isolation
 from grader.contract.record import Record
 from grader.contract.status import Status
 from grader.contract.submission import Submission
 from grader.contract.trial import Limits
+from grader.host import source
+from grader.host.collect import collect
 from grader.host.executors import Executor
 from grader.host.executors.cluster.agent import Orders
 from grader.host.executors.cluster.connection import connected
 from grader.host.executors.cluster.executor import ClusterExecutor
+from grader.host.executors.cluster.freight import (
+    Damaged,
+    Load,
+    Receiver,
+    archive,
+    array_digest,
+    moved_to,
+    unpack,
+)
 from grader.host.executors.local import imports_of
 from grader.host.settings import make_config
 from grader.host.store import Store
 from grader.host.supervise import Listener
+from grader.plugins import harness_manager
 
 
 class TestContract(ExecutorContract):
@@ -41,6 +58,8 @@ class TestContract(ExecutorContract):
             connected("", cpus=8), orders, slots, listen, lambda line: print(line, flush=True)
         )
 
+
+ARRAYS = ("train_inputs", "train_targets", "test_inputs", "probe_inputs")
 
 NAP = """
 for _ in range(2):
@@ -104,6 +123,64 @@ def by_name(board: Path) -> dict[str, Record]:
     records, problems = Store(board).read()
     assert not problems
     return {record.submission.name: record for record in records}
+
+
+class TestFreight:
+    """What arrives on a node is what was sent, once, however many trials ask for it."""
+
+    @pytest.fixture
+    def submission(self, tmp_path: Path) -> Submission:
+        folder = write(tmp_path / "subs", {"mine.py": GOOD})
+        [found] = collect(make_config(cwd=folder, paths=[folder]), harness_manager())
+        return found
+
+    def test_it_lies_there_as_it_lay_here(self, tmp_path: Path, submission: Submission) -> None:
+        unpack(archive(submission, 1 << 20), submission.digest, tmp_path / submission.digest)
+        moved = moved_to(submission, tmp_path)
+        assert Path(moved.entry).read_text() == GOOD
+        assert not source.changed(moved, 1 << 20)
+
+    def test_other_bytes_are_refused_and_nothing_is_written(
+        self, tmp_path: Path, submission: Submission
+    ) -> None:
+        files = archive(submission, 1 << 20)
+        with pytest.raises(Damaged, match="arrived damaged"):
+            unpack({**files, "mine.py": b"forged"}, submission.digest, tmp_path / "there")
+        assert not (tmp_path / "there").exists()
+
+    def test_what_was_changed_is_not_sent(self, submission: Submission) -> None:
+        Path(submission.entry).write_text("changed")
+        with pytest.raises(source.Unreadable, match="was changed"):
+            archive(submission, 1 << 20)
+
+    def test_nothing_is_unpacked_twice(self, tmp_path: Path, submission: Submission) -> None:
+        """A second time would take the file away under the first one's worker."""
+        arrays = {name: np.zeros((4, 2), np.uint8) for name in ARRAYS}
+        digests = {name: array_digest(array) for name, array in arrays.items()}
+        store: dict[str, object] = {digests[name]: array for name, array in arrays.items()}
+        store[submission.digest] = archive(submission, 1 << 20)
+        asked: list[str] = []
+
+        def get(reference: str) -> object:
+            asked.append(reference)
+            time.sleep(0.05)
+            return store[reference]
+
+        receiver = Receiver(tmp_path / "node", get)
+        trial = factories.trial(submission=submission)
+        load = Load(
+            trial=trial,
+            key=b"",
+            number=1,
+            task="t",
+            arrays=digests,
+            references={name: name for name in store},
+        )
+        with closing(receiver), ThreadPoolExecutor(4) as pool:
+            unpacked = list(pool.map(lambda _: receiver.unpacked(load), range(4)))
+        assert asked.count(submission.digest) == 1
+        assert len({id(task) for _, task in unpacked}) == 1
+        assert not hasattr(unpacked[0][1], "test_targets")
 
 
 class TestLosesANode:

@@ -20,6 +20,7 @@ import msgspec
 from grader.contract.errors import GraderError
 from grader.contract.isolation import LAYERS, Isolation
 from grader.contract.record import CurvePoint, Environment, NodeInfo
+from grader.contract.text import one_line
 from grader.contract.trial import Trial
 from grader.host import data as task_data
 from grader.host import device as devices
@@ -123,10 +124,12 @@ class NodeAgent:
 
     def run(self, load: Load) -> Iterator[Word]:
         """Run one trial; yield what it says, and last what became of it."""
+        from ray.exceptions import RayError
+
         try:
             trial, data = self._receiver.unpacked(load)
-        except (GraderError, OSError) as error:
-            yield Trouble(str(error))
+        except (GraderError, OSError, RayError) as error:
+            yield Trouble(f"what it was sent cannot be had there ({one_line(str(error), 200)})")
             return
         heard: queue.SimpleQueue[Word] = queue.SimpleQueue()
         self._heard[id(trial)], self._keys[id(trial)], self._spoken[id(trial)] = heard, load.key, 0.0

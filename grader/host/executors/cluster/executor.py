@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from grader.contract.status import Status
+from grader.contract.status import Phase, Status
 from grader.host.executors.cluster.agent import Orders, Said, Trouble, Word
 from grader.host.executors.cluster.fleet import Agent, Fleet
 from grader.host.executors.cluster.freight import Sender
 from grader.host.executors.local import own_key
+from grader.host.source import Unreadable
 from grader.host.supervise import Attempt
 from grader.host.workers import Cancelled
 
@@ -75,6 +76,9 @@ class ClusterExecutor:
             agent = self._fleet.take()
             try:
                 return self._followed(agent, trial, data, number)
+            except Unreadable as error:  # since the scheduler has looked
+                reason = f"{trial.submission.display} {error}"
+                return Attempt(trial, status=Status.INVALID, phase=Phase.LOAD, reason=reason)
             except Lost as error:
                 why = str(error)
                 if self._fleet.cancelled:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,21 +56,23 @@ class Load:
 
 
 class Sender:
-    """Puts each submission and each task into the object store once."""
+    """Puts each submission and each task into the object store once. Used by several threads."""
 
     def __init__(self, put: _Put) -> None:
         self._put = put
+        self._lock = threading.Lock()
         self._references: dict[str, Any] = {}
         self._tasks: dict[str, dict[str, str]] = {}  # digests of the arrays by name, by the task's digest
 
     def load(self, trial: Trial, data: TaskData, key: bytes, number: int) -> Load:
         """Return the trial to send. Raises source.Unreadable where a submission's files have changed."""
-        for part in trial.submission.parts:
-            if part.digest not in self._references:
-                self._references[part.digest] = self._put(archive(part, trial.limits.submission))
         digest = trial.task.digest
-        if digest not in self._tasks:
-            self._tasks[digest] = dict(map(self._sent, arrays_of(data).items()))
+        with self._lock:
+            for part in trial.submission.parts:
+                if part.digest not in self._references:
+                    self._references[part.digest] = self._put(archive(part, trial.limits.submission))
+            if digest not in self._tasks:
+                self._tasks[digest] = dict(map(self._sent, arrays_of(data).items()))
         wanted = [part.digest for part in trial.submission.parts] + [*self._tasks[digest].values()]
         return Load(
             trial=trial,
@@ -89,27 +92,35 @@ class Sender:
 
 
 class Receiver:
-    """On a node: unpacks what is not there yet, below a folder of its own."""
+    """On a node: unpacks what is not there yet, below a folder of its own. Used by several threads.
+
+    Nothing is written twice: a worker may be reading it.
+    """
 
     def __init__(self, folder: Path, get: _Get) -> None:
         self._folder, self._get = folder, get
+        self._lock = threading.Lock()
         self._submissions: set[str] = set()
         self._tasks: dict[str, NodeTask] = {}
 
     def unpacked(self, load: Load) -> tuple[Trial, NodeTask]:
         """Return the trial, its submission on this node's disk, and its data. Raises Damaged."""
-        for part in load.trial.submission.parts:
-            if part.digest not in self._submissions:
-                unpack(self._get(load.references[part.digest]), part.digest, self._folder / part.digest)
-                self._submissions.add(part.digest)
-        if load.task not in self._tasks:
-            arrays = {name: self._get(load.references[digest]) for name, digest in load.arrays.items()}
-            for name, digest in load.arrays.items():
-                if array_digest(arrays[name]) != digest:
-                    raise Damaged(f"{name} of task {load.trial.task.name} arrived damaged on this node")
-            self._tasks[load.task] = NodeTask(load.trial.task, arrays)
+        with self._lock:
+            for part in load.trial.submission.parts:
+                if part.digest not in self._submissions:
+                    unpack(self._get(load.references[part.digest]), part.digest, self._folder / part.digest)
+                    self._submissions.add(part.digest)
+            if load.task not in self._tasks:
+                self._tasks[load.task] = self._task(load)
         moved = moved_to(load.trial.submission, self._folder)
         return msgspec.structs.replace(load.trial, submission=moved), self._tasks[load.task]
+
+    def _task(self, load: Load) -> NodeTask:
+        arrays = {name: self._get(load.references[digest]) for name, digest in load.arrays.items()}
+        for name, digest in load.arrays.items():
+            if array_digest(arrays[name]) != digest:
+                raise Damaged(f"{name} of task {load.trial.task.name} arrived damaged on this node")
+        return NodeTask(load.trial.task, arrays)
 
     def close(self) -> None:
         """Let go of the data."""
