@@ -29,7 +29,7 @@ import psutil
 _NEWUSER, _NEWNET = 0x10000000, 0x40000000
 _PORT = 6379
 ADDRESS = f"127.0.0.1:{_PORT}"
-_PATIENCE = 90  # seconds for anything to happen
+_PATIENCE = 180  # seconds for anything to happen
 
 
 class Spec(msgspec.Struct, frozen=True, kw_only=True):

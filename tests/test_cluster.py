@@ -109,7 +109,7 @@ def lost(tmp_path_factory: pytest.TempPathFactory, places: Path) -> Lost:
         env=environment(places),
         capture_output=True,
         text=True,
-        timeout=400,
+        timeout=900,
         check=False,
     )
     assert done.returncode == 0, done.stderr
