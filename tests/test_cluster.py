@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from executor_contract import ExecutorContract
 from nodes import Seen, Spec
+from pages import blocks
 from sessions import GOOD, command, environment, loop, write
 
 from grader.contract.isolation import Isolation
@@ -59,7 +60,7 @@ class TestContract(ExecutorContract):
         )
 
 
-ARRAYS = ("train_inputs", "train_targets", "test_inputs", "probe_inputs")
+ARRAYS = ("train_inputs", "train_targets", "test_inputs")
 
 NAP = """
 for _ in range(2):
@@ -238,6 +239,6 @@ class TestLosesANode:
 
 def test_the_script_for_slurm_is_bash(tmp_path: Path) -> None:
     page = (Path(__file__).parents[1] / "docs" / "clusters.md").read_text(encoding="utf-8")
-    script = page.partition("```bash\n")[2].partition("```")[0]
+    [script] = [block.text for block in blocks(page) if block.language == "bash"]
     assert "ray start --head" in script
     subprocess.run(["bash", "-n"], input=script, text=True, check=True)

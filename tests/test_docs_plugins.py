@@ -15,6 +15,7 @@ import pluggy
 import pytest
 from click.testing import CliRunner
 from factories import record, task
+from pages import blocks
 from sessions import GOOD, environment, write
 from sklearn.metrics import balanced_accuracy_score
 
@@ -30,9 +31,9 @@ from grader.tasks.embedded import DIABETES, DIGITS
 ROOT = Path(__file__).parents[1]
 ORCHARD = ROOT / "examples" / "plugin" / "grader_orchard"
 PAGE = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
-EXAMPLES = dict(
-    re.findall(r"^<!-- file: (\w+)\.py -->\n```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-)
+EXAMPLES = {
+    block.file.removesuffix(".py"): block.text for block in blocks(PAGE) if block.file.endswith(".py")
+}
 FAILS = "careless"  # shown for what is said of it
 
 SESSION = """\

@@ -7,13 +7,18 @@ decode; NaN and infinity do not occur (they travel as null).
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from grader.contract.isolation import Layer
 from grader.contract.record import Amount, Count, CurvePoint, ModelInfo
 from grader.contract.status import Phase, Status
-from grader.contract.task import ArrayInfo
 from grader.contract.trial import Trial
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 MAX_LINE = 1 << 18  # bytes of one event; a model's structure is the longest thing said
 MAX_TOTAL = 1 << 23  # bytes of all events of one phase, and for each second of it
@@ -33,9 +38,9 @@ class FileInfo(msgspec.Struct, frozen=True):
     shape: tuple[int, ...]
 
     @classmethod
-    def of(cls, name: str, array: ArrayInfo) -> FileInfo:
-        """The same array without its place on disk."""
-        return cls(name, array.dtype, array.shape)
+    def of(cls, name: str, array: npt.NDArray[np.generic]) -> FileInfo:
+        """What is to be said of this array."""
+        return cls(name, str(array.dtype), array.shape)
 
 
 class Sandbox(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,24 +13,21 @@ import socket
 import statistics
 import time
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 import grader
-from grader.contract import memory
 from grader.contract.budget import Budget
 from grader.contract.errors import GraderError
-from grader.contract.events import FileInfo
 from grader.contract.record import Calibration, NodeInfo
 from grader.contract.status import Status
 from grader.contract.task import Task
 from grader.contract.text import NAME, one_line
 from grader.contract.trial import Limits, Trial
 from grader.host.collect import submission_of
-from grader.host.data import PROBE
+from grader.host.data import TaskArrays
 from grader.host.supervise import Supervisor
 
 if TYPE_CHECKING:
@@ -75,7 +72,7 @@ def calibrate(
     """
     steps = _STEPS_ON_CPU if device.kind == "cpu" else _STEPS_ON_ACCELERATOR
     rounds = _Rounds(steps)
-    with closing(_Images()) as images:
+    with _images() as images:
         trial = _trial(images.task, device, threads, (ROUNDS + 1) * steps)
         try:
             attempt = Supervisor(server, b"", rounds.listen, cancelled, cores).train(trial, images)
@@ -133,43 +130,26 @@ def summed_up(seconds: list[float], steps: int) -> Calibration:
     return Calibration(seconds=median, spread=spread, steps=steps, rounds=len(seconds))
 
 
-class _Images:
-    """Noise of Fashion-MNIST's shape, the same everywhere: a supervisor's TaskData. Nothing is predicted."""
-
-    def __init__(self) -> None:
-        generator = np.random.default_rng(_SEED)
-        samples = _BATCH * _BATCHES
-        inputs: npt.NDArray[np.generic] = generator.integers(0, 256, (samples, 1, 28, 28), dtype=np.uint8)
-        targets: npt.NDArray[np.generic] = generator.integers(0, 10, samples, dtype=np.int64)
-        self.task = Task(
-            name="calibration",
-            title="Calibration",
-            kind="multiclass",
-            input_shape=(1, 28, 28),
-            input_dtype="uint8",
-            classes=tuple("0123456789"),
-            metric="accuracy",
-            batch_size=_BATCH,
-            budget="1 epoch",
-            optimizer="SGD",
-            train_samples=samples,
-        )
-        self.test_inputs = inputs[:0]
-        self.probe_inputs = inputs[:PROBE]
-        arrays = {"train_inputs": inputs, "train_targets": targets}
-        self._files = tuple(
-            (FileInfo(name, str(array.dtype), array.shape), memory.of_array(name, array))
-            for name, array in arrays.items()
-        )
-
-    def train_files(self) -> tuple[tuple[FileInfo, int], ...]:
-        """Return the training arrays as sealed memory files; the descriptors stay ours."""
-        return self._files
-
-    def close(self) -> None:
-        """Give the descriptors back."""
-        for _, fd in self._files:
-            os.close(fd)
+def _images() -> TaskArrays:
+    """Noise of Fashion-MNIST's shape, the same everywhere. Nothing is predicted."""
+    generator = np.random.default_rng(_SEED)
+    samples = _BATCH * _BATCHES
+    inputs: npt.NDArray[np.generic] = generator.integers(0, 256, (samples, 1, 28, 28), dtype=np.uint8)
+    targets: npt.NDArray[np.generic] = generator.integers(0, 10, samples, dtype=np.int64)
+    task = Task(
+        name="calibration",
+        title="Calibration",
+        kind="multiclass",
+        input_shape=(1, 28, 28),
+        input_dtype="uint8",
+        classes=tuple("0123456789"),
+        metric="accuracy",
+        batch_size=_BATCH,
+        budget="1 epoch",
+        optimizer="SGD",
+        train_samples=samples,
+    )
+    return TaskArrays(task, {"train_inputs": inputs, "train_targets": targets, "test_inputs": inputs[:0]})
 
 
 def _trial(task: Task, device: Device, threads: int, steps: int) -> Trial:

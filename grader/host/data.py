@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -106,28 +106,23 @@ def open_task(
         ) from error
 
 
-class PreparedTask:
-    """A task and its arrays. Close it, or use it in a `with` statement.
+class TaskArrays:
+    """What trials need of a task: no target of its test set. Close it, or use it in a `with` statement.
 
     task: with sample counts, classes, shape and digest filled in.
-    test_inputs: uint8 or float32 (N, *task.input_shape), read-only; of a task with a private test set, that
-        comes after the public one, so that both are predicted together.
-    test_targets: int64 (task.test_samples,) or float32 (task.test_samples, 1), of the public ones, read-only.
-        Never leaves the host.
-    private_targets: of the others, likewise; None without a private test set.
+    test_inputs: uint8 or float32 (N, *task.input_shape), read-only.
     probe_inputs: the first PROBE training inputs, read-only.
     """
 
-    def __init__(self, task: Task, manifest: Manifest, arrays: dict[str, npt.NDArray[np.generic]]) -> None:
+    def __init__(self, task: Task, arrays: Mapping[str, npt.NDArray[np.generic]]) -> None:
+        """Made of the arrays `train_inputs`, `train_targets` and `test_inputs`."""
         self.task = task
-        self.test_inputs = _together(arrays["test_inputs"], arrays.get("private_inputs"))
-        self.test_targets = arrays["test_targets"]
-        self.private_targets = arrays.get("private_targets")
+        self.test_inputs = arrays["test_inputs"]
         self.probe_inputs = arrays["train_inputs"][:PROBE].copy()
         self.probe_inputs.flags.writeable = False
         # Written here once; every worker of every trial maps these same pages.
         self._files = tuple(
-            (FileInfo.of(name, manifest.arrays[name]), memory.of_array(name, arrays[name]))
+            (FileInfo.of(name, arrays[name]), memory.of_array(name, arrays[name]))
             for name in ("train_inputs", "train_targets")
         )
 
@@ -150,6 +145,22 @@ class PreparedTask:
         self.close()
 
 
+class PreparedTask(TaskArrays):
+    """A task as the host has it, with the targets that never leave it.
+
+    test_inputs: of a task with a private test set, that comes after the public one, so that both are
+        predicted together.
+    test_targets: int64 (task.test_samples,) or float32 (task.test_samples, 1), of the public ones, read-only.
+    private_targets: of the others, likewise; None without a private test set.
+    """
+
+    def __init__(self, task: Task, arrays: Mapping[str, npt.NDArray[np.generic]]) -> None:
+        both = _together(arrays["test_inputs"], arrays.get("private_inputs"))
+        super().__init__(task, {**arrays, "test_inputs": both})
+        self.test_targets = arrays["test_targets"]
+        self.private_targets = arrays.get("private_targets")
+
+
 def _together(
     public: npt.NDArray[np.generic], private: npt.NDArray[np.generic] | None
 ) -> npt.NDArray[np.generic]:
@@ -164,7 +175,7 @@ def _together(
 
 def _load(task: Task, entry: Path) -> PreparedTask:
     manifest, arrays = entries.read(entry)
-    return PreparedTask(_measured(task, manifest), manifest, arrays)
+    return PreparedTask(_measured(task, manifest), arrays)
 
 
 def _measured(task: Task, manifest: Manifest) -> Task:

@@ -418,7 +418,7 @@ def _array_file(
 ) -> tuple[FileInfo, int]:
     fd = memory.of_array(name, array)
     stack.callback(os.close, fd)
-    return FileInfo(name, str(array.dtype), array.shape), fd
+    return FileInfo.of(name, array), fd
 
 
 def _result_file(stack: contextlib.ExitStack, name: str, shape: tuple[int, ...]) -> int:

@@ -6,9 +6,8 @@ Of a task go the training set and the test inputs. The test targets stay with th
 from __future__ import annotations
 
 import hashlib
-import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,18 +17,16 @@ import numpy as np
 
 from grader.contract import memory
 from grader.contract.errors import GraderError
-from grader.contract.events import FileInfo
 from grader.contract.submission import Submission
 from grader.host import source
+from grader.host.data import TaskArrays
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from grader.contract.task import Task
     from grader.contract.trial import Trial
     from grader.host.supervise import TaskData
 
-_OF_TRAINING = ("train_inputs", "train_targets")
 _Put = Callable[[object], Any]
 _Get = Callable[[Any], Any]
 
@@ -101,9 +98,9 @@ class Receiver:
         self._folder, self._get = folder, get
         self._lock = threading.Lock()
         self._submissions: set[str] = set()
-        self._tasks: dict[str, NodeTask] = {}
+        self._tasks: dict[str, TaskArrays] = {}
 
-    def unpacked(self, load: Load) -> tuple[Trial, NodeTask]:
+    def unpacked(self, load: Load) -> tuple[Trial, TaskArrays]:
         """Return the trial, its submission on this node's disk, and its data. Raises Damaged."""
         with self._lock:
             for part in load.trial.submission.parts:
@@ -115,12 +112,12 @@ class Receiver:
         moved = moved_to(load.trial.submission, self._folder)
         return msgspec.structs.replace(load.trial, submission=moved), self._tasks[load.task]
 
-    def _task(self, load: Load) -> NodeTask:
+    def _task(self, load: Load) -> TaskArrays:
         arrays = {name: self._get(load.references[digest]) for name, digest in load.arrays.items()}
         for name, digest in load.arrays.items():
             if array_digest(arrays[name]) != digest:
                 raise Damaged(f"{name} of task {load.trial.task.name} arrived damaged on this node")
-        return NodeTask(load.trial.task, arrays)
+        return TaskArrays(load.trial.task, arrays)
 
     def close(self) -> None:
         """Let go of the data."""
@@ -128,33 +125,10 @@ class Receiver:
             task.close()
 
 
-class NodeTask:
-    """A prepared task as a node has it: no target of the test set is there."""
-
-    def __init__(self, task: Task, arrays: Mapping[str, npt.NDArray[np.generic]]) -> None:
-        self.task = task
-        self.test_inputs = arrays["test_inputs"]
-        self.probe_inputs = arrays["probe_inputs"]
-        # written once; every worker of every trial maps these same pages
-        self._files = tuple(
-            (FileInfo(name, str(arrays[name].dtype), arrays[name].shape), memory.of_array(name, arrays[name]))
-            for name in _OF_TRAINING
-        )
-
-    def train_files(self) -> Sequence[tuple[FileInfo, int]]:
-        """Return train_inputs and train_targets as sealed memory files; the descriptors stay ours."""
-        return self._files
-
-    def close(self) -> None:
-        """Give the descriptors back."""
-        for _, fd in self._files:
-            os.close(fd)
-
-
 def arrays_of(data: TaskData) -> dict[str, npt.NDArray[np.generic]]:
-    """Return all arrays of a task that a trial needs, by name."""
+    """Return the arrays of a task that TaskArrays is made of, by name."""
     files = {info.name: memory.read_array(fd, info.dtype, info.shape) for info, fd in data.train_files()}
-    return {**files, "test_inputs": data.test_inputs, "probe_inputs": data.probe_inputs}
+    return {**files, "test_inputs": data.test_inputs}
 
 
 def array_digest(array: npt.NDArray[np.generic]) -> str:
