@@ -47,6 +47,10 @@ def entry_name(definition: TaskDefinition, places: DataPlaces) -> str:
     return f"{safe_name(task.name)}-{hashlib.sha256(key.encode()).hexdigest()[:16]}"
 
 
+def _names(task: Task) -> Sequence[str]:
+    return (*NAMES, *PRIVATE) if task.private else NAMES
+
+
 def _fingerprint(definition: TaskDefinition, places: DataPlaces) -> str:
     """What the task tells of its source. Raises TaskUnavailable where its plugin fails at that."""
     try:
@@ -83,7 +87,7 @@ def read(
     """
     manifest = read_manifest(entry)
     if names is None:
-        names = (*NAMES, *PRIVATE) if manifest.task.private else NAMES
+        names = _names(manifest.task)
     try:
         arrays = {name: _read_array(entry, manifest.arrays[name]) for name in names}
     except (OSError, KeyError, TypeError, ValueError) as error:
@@ -107,7 +111,7 @@ def write(entry: Path, task: Task, arrays: Arrays) -> Manifest:
     remove_leftovers(entry)
     folder = Path(tempfile.mkdtemp(prefix=f"{entry.name}.tmp-", dir=entry.parent))  # mode 0700
     try:
-        names = (*NAMES, *PRIVATE) if task.private else NAMES
+        names = _names(task)
         # Its user alone may read the answers, should someone open the folder to a group. With a private test
         # set also what is left of the other, and the digests: they tell a right guess from a wrong one.
         modes = {name: _OWN if task.private or name == "test_targets" else _SHARED for name in names}

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -100,18 +100,25 @@ Word = Said | Attempt | Trouble | None
 """What comes back from a trial, in order: an Attempt or Trouble is the last, None a cancelled one's."""
 
 
+@dataclass
+class _Running:
+    """A trial that runs on this node."""
+
+    key: bytes  # orders its test inputs
+    heard: queue.SimpleQueue[Word] = field(default_factory=queue.SimpleQueue)
+    spoken: float = 0.0  # when it last told how far it is
+    beside: int = 0  # how many others ran at the same time, at most
+
+
 class NodeAgent:
     """Runs trials on its node, so many at once as it was given slots."""
 
     def __init__(self, name: str, many: int, orders: Orders) -> None:
         """Cheap, and never raises: `start` says what is wrong."""
         self._name, self._many, self._orders = name, many, orders
-        self._heard: dict[int, queue.SimpleQueue[Word]] = {}  # by the id() of the trial
-        self._keys: dict[int, bytes] = {}
-        self._spoken: dict[int, float] = {}  # when a trial last told how far it is
         self._stack = ExitStack()
         self._lock = threading.Lock()
-        self._beside: dict[int, int] = {}  # how many others ran beside a trial that runs, at most
+        self._running: dict[int, _Running] = {}  # by the id() of the trial
 
     def start(self) -> str:
         """Return why this node cannot run such trials, in one line, or nothing once it can."""
@@ -131,21 +138,19 @@ class NodeAgent:
         except (GraderError, OSError, RayError) as error:
             yield Trouble(f"what it was sent cannot be had there ({one_line(str(error), 200)})")
             return
-        heard: queue.SimpleQueue[Word] = queue.SimpleQueue()
-        self._heard[id(trial)], self._keys[id(trial)], self._spoken[id(trial)] = heard, load.key, 0.0
+        running = _Running(load.key)
         with self._lock:
-            self._beside[id(trial)] = 0
-            for each, most in self._beside.items():
-                self._beside[each] = max(most, len(self._beside) - 1)
+            self._running[id(trial)] = running
+            for each in self._running.values():
+                each.beside = max(each.beside, len(self._running) - 1)
         future = self._executor.submit(trial, data)
-        future.add_done_callback(lambda done: heard.put(_outcome(done)))
-        while isinstance(word := heard.get(), Said):
+        future.add_done_callback(lambda done: running.heard.put(_outcome(done)))
+        while isinstance(word := running.heard.get(), Said):
             yield word
         with self._lock:
-            beside = self._beside.pop(id(trial))
-        del self._heard[id(trial)], self._keys[id(trial)], self._spoken[id(trial)]
+            del self._running[id(trial)]
         if isinstance(word, Attempt):
-            word.number, word.alongside = load.number, beside
+            word.number, word.alongside = load.number, running.beside
             word.node = msgspec.structs.replace(word.node or NodeInfo(name=""), name=self._name)
             word.environment = environment.current()
         yield word
@@ -187,14 +192,14 @@ class NodeAgent:
         self._stack.callback(self._executor.close)
 
     def _listen(self, trial: Trial, phase: str, point: CurvePoint | None) -> None:
-        now = time.monotonic()
-        if point is not None and now < self._spoken[id(trial)] + _EVERY:
+        running, now = self._running[id(trial)], time.monotonic()
+        if point is not None and now < running.spoken + _EVERY:
             return
-        self._spoken[id(trial)] = now if point is not None else -_EVERY
-        self._heard[id(trial)].put(Said(phase, point))
+        running.spoken = now if point is not None else -_EVERY
+        running.heard.put(Said(phase, point))
 
     def _key(self, trial: Trial) -> bytes:
-        return self._keys[id(trial)]
+        return self._running[id(trial)].key
 
 
 def _outcome(future: Future[Attempt]) -> Word:
